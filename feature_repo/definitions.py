@@ -1,0 +1,21 @@
+"""The one file that Feast's CLI imports: every definition as a Feast object."""
+
+import sys
+
+from feature_repo.entities import ENTITIES
+from feature_repo.registry.gather import gather_features, gather_services
+from feature_repo.registry.views import feature_service, feature_view
+from foundation.errors import DefinitionError
+
+try:
+    _features = gather_features()
+    _services = gather_services(_features)
+except DefinitionError as error:
+    sys.exit(f"Nothing was applied. A definition is wrong:\n{error}")
+
+_views = [(feature, feature_view(feature)) for feature in _features]
+
+# Feast looks for its objects among a module's attributes.
+globals().update({f"entity_{entity.name}": entity for entity in ENTITIES})
+globals().update({view.name: view for _, view in _views})
+globals().update({service.name: feature_service(service, _views) for service in _services})

@@ -1,0 +1,26 @@
+"""What features describe: users, products, and pairs of the two."""
+
+from feast import Entity, ValueType
+
+USER = Entity(
+    name="user",
+    join_keys=["user_id"],
+    value_type=ValueType.STRING,
+    description="A shopper, known by the id of their account.",
+)
+PRODUCT = Entity(
+    name="product",
+    join_keys=["product_id"],
+    value_type=ValueType.STRING,
+    description="An article of the catalog.",
+)
+
+ENTITIES = (USER, PRODUCT)
+
+# What a feature may name as its entity, and the Feast entities that make it up, in the order in which
+# their join keys form the entity id. Feast has no entity of two join keys; a view may have two entities.
+FEATURE_ENTITIES: dict[str, tuple[Entity, ...]] = {
+    "user": (USER,),
+    "product": (PRODUCT,),
+    "user_product": (USER, PRODUCT),
+}

@@ -1,0 +1,32 @@
+"""user_category_affinity: which categories a user is drawn to."""
+
+from datetime import UTC, datetime, timedelta
+
+from feature_repo.registry.metadata import FeatureType, FeatureVersion, Status
+
+VERSIONS = (
+    FeatureVersion(
+        feature_name="user_category_affinity",
+        version="1.0.0",
+        feature_type=FeatureType.MAP,
+        description=(
+            "Per category, the user's weighted interactions of the last 90 days, halving every "
+            "30 days, relative to the user's strongest category. A user of fewer than 5 "
+            "interactions has the popularity of the categories among all users."
+        ),
+        entity="user",
+        join_keys=("user_id",),
+        computation="user_category_affinity",
+        parameters={"window_days": 90.0, "half_life_days": 30.0, "min_interactions": 5.0},
+        source=("events", "products", "users"),
+        owner="recommendation",
+        status=Status.ACTIVE,
+        created_at=datetime(2026, 11, 23, tzinfo=UTC),
+        updated_at=datetime(2026, 11, 23, tzinfo=UTC),
+        default={},
+        valid_range=(0.0, 1.0),
+        staleness_tolerance=timedelta(hours=24),
+        computation_frequency=timedelta(days=1),
+        history_interval=timedelta(days=1),
+    ),
+)

@@ -1,0 +1,101 @@
+"""The deployed features and feature services, as read from Feast's registry."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from feature_repo.registry.metadata import FeatureVersion, Status
+from foundation.errors import StoreUnavailable, UnknownFeature, UnknownVersion
+
+REPO_PATH = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """
+    Every deployed feature version and feature service.
+
+    Attributes:
+        features: All versions, by feature name and ascending version.
+        services: References (`name==1.0.0`) by feature service name.
+    """
+
+    features: Sequence[FeatureVersion]
+    services: Mapping[str, Sequence[str]]
+    _by_name: Mapping[str, Mapping[str, FeatureVersion]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        by_name: dict[str, dict[str, FeatureVersion]] = {}
+        for feature in sorted(self.features, key=lambda f: (f.feature_name, f.parsed_version)):
+            by_name.setdefault(feature.feature_name, {})[feature.version] = feature
+        object.__setattr__(self, "_by_name", by_name)
+
+    def versions(self, feature_name: str) -> Sequence[FeatureVersion]:
+        """
+        Return the versions of a feature, oldest first.
+
+        Raises:
+            UnknownFeature: No such feature is deployed.
+        """
+        if feature_name not in self._by_name:
+            known = ", ".join(self._by_name) or "none yet: run `make apply`"
+            raise UnknownFeature(
+                f"feature {feature_name!r} does not exist", hint=f"Deployed features: {known}."
+            )
+        return list(self._by_name[feature_name].values())
+
+    def select(self, feature_name: str, version: str | None = None) -> FeatureVersion:
+        """
+        Return the version to serve: the one asked for, or else the latest active one.
+
+        Raises:
+            UnknownFeature: No such feature is deployed.
+            UnknownVersion: The feature has no such version, or no active one; the hint lists what
+                exists.
+        """
+        versions = self.versions(feature_name)
+        if version is None:
+            candidates = [v for v in versions if v.status is Status.ACTIVE]
+        else:
+            candidates = [v for v in versions if v.version == version]
+        if not candidates:
+            wanted = f"version {version!r}" if version else "active version"
+            existing = ", ".join(f"{v.version} ({v.status})" for v in versions)
+            raise UnknownVersion(
+                f"feature {feature_name!r} has no {wanted}", hint=f"Deployed versions: {existing}."
+            )
+        return candidates[-1]
+
+
+def read_catalog() -> Catalog:
+    """
+    Read the catalog from Feast's registry.
+
+    Raises:
+        StoreUnavailable: The registry's database can't be reached.
+    """
+    from feast import FeatureStore  # noqa: PLC0415 - takes seconds, and the catalog alone needs none
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415 - comes with Feast
+
+    from feature_repo.registry.views import feature_version  # noqa: PLC0415 - imports Feast
+
+    try:
+        store = FeatureStore(repo_path=str(REPO_PATH))
+        views = store.list_feature_views()
+        services = store.list_feature_services()
+    except OperationalError as error:
+        raise StoreUnavailable(
+            f"the registry: {error.orig}", hint="Is PostgreSQL running? `make up` starts it."
+        ) from error
+    by_view = {view.name: feature_version(view) for view in views}
+    return Catalog(
+        features=sorted(by_view.values(), key=lambda f: (f.feature_name, f.parsed_version)),
+        services={
+            service.name: [
+                by_view[projection.name].reference
+                for projection in service.feature_view_projections
+                if projection.name in by_view
+            ]
+            for service in services
+        },
+    )

@@ -1,0 +1,142 @@
+"""Import every definition, check each alone and all together."""
+
+import importlib
+import pkgutil
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from types import ModuleType
+
+from pydantic import ValidationError
+
+from feature_repo.entities import FEATURE_ENTITIES
+from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.services import SERVICES, ServiceDefinition
+from foundation.errors import DefinitionError
+
+_HINT = "docs/adding-a-feature.md explains every field."
+
+
+def gather_features(package: str = "feature_repo.features") -> list[FeatureVersion]:
+    """
+    Return every feature version defined in a package's modules, dependencies first.
+
+    Args:
+        package: Its modules each have a `VERSIONS` tuple and are named like their feature.
+
+    Raises:
+        DefinitionError: A definition is wrong; the message names file, feature and field.
+    """
+    features: list[FeatureVersion] = []
+    for name in _module_names(package):
+        module = _import_definition(package, name)
+        versions: Sequence[FeatureVersion] = getattr(module, "VERSIONS", ())
+        file = _short(module.__file__ or name)
+        if not versions:
+            raise DefinitionError(f"{file}: no VERSIONS, a tuple of FeatureVersion", hint=_HINT)
+        for feature in versions:
+            _check_place(feature, file, name)
+        features.extend(versions)
+    return _check_together(features)
+
+
+def gather_services(features: Iterable[FeatureVersion]) -> Sequence[ServiceDefinition]:
+    """
+    Return the feature services.
+
+    Raises:
+        DefinitionError: A service names a feature version that does not exist.
+    """
+    known = {feature.reference for feature in features}
+    for service in SERVICES:
+        for reference in service.features:
+            if reference not in known:
+                raise DefinitionError(
+                    f"services.py: {service.name}, features: {reference!r} is not defined",
+                    hint=f"Defined are {', '.join(sorted(known))}.",
+                )
+    return SERVICES
+
+
+def _module_names(package: str) -> list[str]:
+    folder = importlib.import_module(package).__path__
+    return sorted(module.name for module in pkgutil.iter_modules(folder))
+
+
+def _import_definition(package: str, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(f"{package}.{name}")
+    except ValidationError as error:
+        frame = next(
+            frame
+            for frame in reversed(traceback.extract_tb(error.__traceback__))
+            if Path(frame.filename).stem == name
+        )
+        raise DefinitionError(
+            "\n".join(
+                f"{_short(frame.filename)}:{frame.lineno}: {name}, {_field_and_message(detail)}"
+                for detail in error.errors(include_url=False)
+            ),
+            hint=_HINT,
+        ) from None
+
+
+def _field_and_message(detail: Mapping[str, object]) -> str:
+    location = detail["loc"]
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if isinstance(location, tuple) and location:
+        return f"{'.'.join(map(str, location))}: {message}"
+    return message  # a check over several fields names its field itself
+
+
+def _check_place(feature: FeatureVersion, file: str, module_name: str) -> None:
+    if feature.feature_name != module_name:
+        raise DefinitionError(
+            f"{file}: {feature.feature_name}, feature_name: the file is called {module_name}.py",
+            hint="One file a feature, named like it.",
+        )
+    entities = FEATURE_ENTITIES.get(feature.entity)
+    if entities is None:
+        raise DefinitionError(
+            f"{file}: {feature.feature_name}, entity: {feature.entity!r} is not an entity",
+            hint=f"Entities are {', '.join(FEATURE_ENTITIES)}.",
+        )
+    join_keys = tuple(entity.join_key for entity in entities)
+    if feature.join_keys != join_keys:
+        raise DefinitionError(
+            f"{file}: {feature.feature_name}, join_keys: {feature.join_keys} are not those of "
+            f"{feature.entity}",
+            hint=f"They are {join_keys}, in this order.",
+        )
+
+
+def _check_together(features: Sequence[FeatureVersion]) -> list[FeatureVersion]:
+    by_reference: dict[str, FeatureVersion] = {}
+    for feature in features:
+        if feature.reference in by_reference:
+            raise DefinitionError(
+                f"{feature.feature_name}.py: {feature.feature_name}, version: "
+                f"{feature.version} is defined twice"
+            )
+        by_reference[feature.reference] = feature
+    for feature in features:
+        for dependency in feature.dependencies:
+            if dependency not in by_reference:
+                raise DefinitionError(
+                    f"{feature.feature_name}.py: {feature.reference}, dependencies: "
+                    f"{dependency!r} is not defined",
+                    hint=f"Defined are {', '.join(sorted(by_reference))}.",
+                )
+    graph = TopologicalSorter({f.reference: f.dependencies for f in features})
+    try:
+        return [by_reference[reference] for reference in graph.static_order()]
+    except CycleError as error:
+        raise DefinitionError(
+            f"features: the dependencies form a cycle: {' -> '.join(error.args[1])}"
+        ) from None
+
+
+def _short(file: str) -> str:
+    path = Path(file)
+    return f"{path.parent.name}/{path.name}"

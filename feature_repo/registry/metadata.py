@@ -1,0 +1,192 @@
+"""What every feature version says about itself, validated when its definition is imported."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+import semver
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    StringConstraints,
+    model_validator,
+)
+
+Default = float | str | tuple[float, ...] | Mapping[str, float] | None
+
+# Single underscores only: `__` joins view and feature in Feast's full names.
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+PositiveDuration = Annotated[timedelta, Field(gt=timedelta(0))]
+
+
+class FeatureType(StrEnum):
+    """The types a feature's value can have."""
+
+    FLOAT = "float"
+    STRING = "string"
+    VECTOR = "vector"
+    MAP = "map"
+
+
+class Status(StrEnum):
+    """Where a version is in its life."""
+
+    STAGED = "staged"
+    ACTIVE = "active"
+    DEPRECATED = "deprecated"
+    RETIRED = "retired"
+
+
+class Expectations(BaseModel):
+    """What the quality gate demands of a run of this version, beyond its type and valid range."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_row_count: PositiveInt = Field(default=1, description="Fewest rows a run may give.")
+    min_row_count_ratio: float = Field(
+        default=0.5, ge=0, le=1, description="Fewest rows, as a share of the last good run's."
+    )
+    mean_between: tuple[float, float] | None = Field(
+        default=None, description="Where the mean of all values must lie."
+    )
+
+
+class FeatureVersion(BaseModel):
+    """
+    One version of one feature: the unit that is computed, stored, served and retired.
+
+    Durations are `timedelta`s; `version` is a semantic version without a `v`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    feature_name: Name
+    version: str
+    feature_type: FeatureType
+    description: Text
+    entity: Name
+    join_keys: tuple[Name, ...] = Field(min_length=1)
+    computation: Name = Field(description="Module in `transformations.computations`.")
+    parameters: Mapping[str, float] = Field(
+        default_factory=dict, description="Keyword arguments of the computation."
+    )
+    source: tuple[Text, ...] = Field(
+        min_length=1, description="Tables, or other outputs, that the computation reads."
+    )
+    owner: Text
+    status: Status
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    default: Default
+    staleness_tolerance: PositiveDuration
+    computation_frequency: PositiveDuration
+    history_interval: PositiveDuration = Field(
+        description="How often a run is appended to the history that training reads."
+    )
+    serving_location: tuple[Literal["redis", "postgres"], ...] = ("redis", "postgres")
+    dependencies: tuple[str, ...] = Field(
+        default=(), description="Feature versions this one is computed from: 'name==1.0.0'."
+    )
+    valid_range: tuple[float, float] | None = Field(
+        default=None, description="Least and greatest value; of each item of a map or vector."
+    )
+    vector_length: PositiveInt | None = None
+    expectations: Expectations = Expectations()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for problem in (
+            _name_problem(self.feature_name),
+            _version_problem(self.version),
+            _default_problem(self.default, self.feature_type, self.vector_length),
+            _range_problem(self.valid_range, self.feature_type),
+            _vector_problem(self.vector_length, self.feature_type),
+            _dates_problem(self.created_at, self.updated_at),
+        ):
+            if problem is not None:
+                field, message = problem
+                raise ValueError(f"{field}: {message}")
+        return self
+
+    @property
+    def view_name(self) -> str:
+        """Name of the Feast feature view: `popularity_score_v1_0_0`."""
+        return f"{self.feature_name}_v{self.version.replace('.', '_')}"
+
+    @property
+    def reference(self) -> str:
+        """What dependencies and feature services write: `popularity_score==1.0.0`."""
+        return f"{self.feature_name}=={self.version}"
+
+    @property
+    def look_back(self) -> timedelta:
+        """
+        How old a value of the history may be to count at an instant: Feast's `ttl`.
+
+        Values are appended once in `history_interval` and good for `staleness_tolerance`, so the
+        newest one is never older than their sum unless a run is missing.
+        """
+        return self.history_interval + self.staleness_tolerance
+
+    @property
+    def parsed_version(self) -> semver.Version:
+        """The version, comparable."""
+        return semver.Version.parse(self.version)
+
+
+Problem = tuple[str, str] | None
+
+
+def _name_problem(feature_name: str) -> Problem:
+    if feature_name in {"event_timestamp", "created_at", "entity_id"}:
+        return "feature_name", f"{feature_name!r} is a column of Feast's historical queries"
+    return None
+
+
+def _version_problem(version: str) -> Problem:
+    if not semver.Version.is_valid(version) or not version.replace(".", "").isdigit():
+        return "version", f"{version!r} is not MAJOR.MINOR.PATCH, like '1.0.0'"
+    return None
+
+
+def _default_problem(
+    default: Default, feature_type: FeatureType, vector_length: int | None
+) -> Problem:
+    if default is None:
+        return None
+    expected: dict[FeatureType, type[Any]] = {
+        FeatureType.FLOAT: float,
+        FeatureType.STRING: str,
+        FeatureType.VECTOR: tuple,
+        FeatureType.MAP: Mapping,
+    }
+    if not isinstance(default, expected[feature_type]):
+        return "default", f"{default!r} is not a {feature_type}, the feature's type"
+    if isinstance(default, tuple) and len(default) != vector_length:
+        return "default", f"has {len(default)} items, the vector {vector_length}"
+    return None
+
+
+def _range_problem(valid_range: tuple[float, float] | None, feature_type: FeatureType) -> Problem:
+    if valid_range is None:
+        return None
+    if feature_type is FeatureType.STRING:
+        return "valid_range", "a string has none"
+    if not valid_range[0] < valid_range[1]:
+        return "valid_range", f"{valid_range} does not rise"
+    return None
+
+
+def _vector_problem(vector_length: int | None, feature_type: FeatureType) -> Problem:
+    if (vector_length is not None) != (feature_type is FeatureType.VECTOR):
+        return "vector_length", "must be given for a vector, and for nothing else"
+    return None
+
+
+def _dates_problem(created_at: datetime, updated_at: datetime) -> Problem:
+    return ("updated_at", "is before created_at") if updated_at < created_at else None

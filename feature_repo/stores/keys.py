@@ -1,0 +1,59 @@
+"""
+Entity ids and Redis keys.
+
+An entity id is the entity's join key values in declared order, each escaped, joined by `:`. Escaping
+only `%` and `:` keeps ordinary ids readable and makes the joined form unambiguous, so that no id can
+imitate another entity's key, whatever it contains.
+"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_SEPARATOR = ":"
+
+
+def escape(part: str) -> str:
+    """Escape one join key value."""
+    return part.replace("%", "%25").replace(_SEPARATOR, "%3A")
+
+
+def unescape(part: str) -> str:
+    """Undo `escape`."""
+    return part.replace("%3A", _SEPARATOR).replace("%25", "%")
+
+
+def entity_id(join_key_values: Sequence[str]) -> str:
+    """Return the entity id of join key values given in declared order."""
+    return _SEPARATOR.join(map(escape, join_key_values))
+
+
+def join_key_values(entity_id: str) -> list[str]:
+    """Return the join key values of an entity id, in declared order."""
+    return list(map(unescape, entity_id.split(_SEPARATOR)))
+
+
+def entity_ids(columns: Sequence[pa.ChunkedArray | pa.Array]) -> pa.ChunkedArray | pa.Array:
+    """
+    Return the entity ids of join key columns given in declared order.
+
+    Args:
+        columns: string columns of one length; a row with a null in any of them has a null id.
+    """
+    escaped = [
+        pc.replace_substring(pc.replace_substring(column, "%", "%25"), _SEPARATOR, "%3A")
+        for column in columns
+    ]
+    return escaped[0] if len(escaped) == 1 else pc.binary_join_element_wise(*escaped, _SEPARATOR)
+
+
+def key_parts(feature_name: str, version: str) -> tuple[str, str]:
+    """Return what stands before and after the entity id in the keys of a feature version."""
+    return f"feature:{feature_name}:", f":v{version}"
+
+
+def key(feature_name: str, entity_id: str, version: str) -> str:
+    """Return the Redis key of one value: `feature:popularity_score:prod_123:v1.0.0`."""
+    prefix, suffix = key_parts(feature_name, version)
+    return f"{prefix}{entity_id}{suffix}"

@@ -1,0 +1,26 @@
+"""
+Let Feast's SQL registry follow the settings.
+
+Feast can expand environment variables in feature_store.yaml, but knows no defaults and no embedded
+server. SQLAlchemy's plugin hook fills the URL in instead (entry point `sqlalchemy.plugins`).
+"""
+
+from typing import Any
+
+from sqlalchemy.engine import URL, CreateEnginePlugin, make_url
+
+from foundation.endpoints import resolve_endpoints
+from foundation.settings import load_settings
+
+
+class SettingsUrlPlugin(CreateEnginePlugin):
+    """Replaces `postgresql+psycopg://?plugin=feature_store` by the URL of the settings."""
+
+    def __init__(self, url: URL, kwargs: dict[str, Any]) -> None:
+        super().__init__(url, kwargs)
+        self._drivername = url.drivername
+
+    def update_url(self, url: URL) -> URL:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return the URL to connect to."""
+        postgres_url = resolve_endpoints(load_settings()).postgres_url
+        return make_url(postgres_url.get_secret_value()).set(drivername=self._drivername)

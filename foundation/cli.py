@@ -1,0 +1,34 @@
+"""What the command lines share: one console, and errors on one screen instead of a traceback."""
+
+import sys
+from collections.abc import Callable
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from foundation.errors import FeatureStoreError
+
+console = Console()
+error_console = Console(stderr=True)
+
+
+def new_app(help_text: str) -> typer.Typer:
+    """Return a command line whose bare call shows its help."""
+    return typer.Typer(
+        help=help_text,
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        pretty_exceptions_show_locals=False,  # locals may hold secrets
+    )
+
+
+def run(app: Callable[[], object]) -> None:
+    """Run a command line; an error of ours is printed as what is wrong and what to do, exit code 1."""
+    try:
+        app()
+    except FeatureStoreError as error:
+        error_console.print(f"[bold red]Error:[/] {escape(error.message)}", highlight=False)
+        if error.hint:
+            error_console.print(escape(error.hint), highlight=False)
+        sys.exit(1)

@@ -1,0 +1,55 @@
+"""The one error hierarchy: what went wrong, where, and what to do about it."""
+
+
+class FeatureStoreError(Exception):
+    """
+    Base of every error this project raises on purpose.
+
+    Args:
+        message: What is wrong and where, in one sentence.
+        hint: What the reader can do about it; empty when the message says it all.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class ConfigurationError(FeatureStoreError):
+    """A setting is missing or wrong."""
+
+
+class DefinitionError(FeatureStoreError):
+    """A feature, entity or feature service is defined wrongly."""
+
+
+class ContractViolation(FeatureStoreError):
+    """Input does not have the shape that was promised."""
+
+
+class QualityGateFailed(FeatureStoreError):
+    """Input or output of a computation failed its expectations; nothing was published."""
+
+
+class JobAlreadyRunning(FeatureStoreError):
+    """Another process holds the lock of this job."""
+
+
+class StoreUnavailable(FeatureStoreError):
+    """PostgreSQL or Redis can't be reached, or did not answer in time."""
+
+
+class UnknownFeature(FeatureStoreError):
+    """No feature of that name is registered."""
+
+
+class UnknownVersion(FeatureStoreError):
+    """The feature exists, but not in the version asked for."""
+
+
+class LimitExceeded(FeatureStoreError):
+    """A request asks for more than the configured limit."""

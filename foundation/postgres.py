@@ -1,0 +1,37 @@
+"""Connections to PostgreSQL, with driver errors translated at the boundary."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+
+from foundation.endpoints import resolve_endpoints
+from foundation.errors import StoreUnavailable
+from foundation.settings import Settings
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@contextlib.contextmanager
+def connect(settings: Settings) -> Iterator[Connection]:
+    """
+    Open a connection in UTC; leaving the block commits, an exception rolls back.
+
+    Raises:
+        StoreUnavailable: The server can't be reached, or the connection broke on the way.
+    """
+    url = resolve_endpoints(settings).postgres_url.get_secret_value()
+    try:
+        with psycopg.connect(
+            url,
+            connect_timeout=settings.postgres_connect_timeout_seconds,
+            options="-c timezone=UTC",
+            application_name="feature-store",
+        ) as connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable(
+            f"PostgreSQL: {str(error).strip()}",
+            hint="Is it running? `make up` starts the embedded one.",
+        ) from error

@@ -1,0 +1,35 @@
+"""Clients of Redis: one node or a cluster, for jobs and for serving."""
+
+import redis
+import redis.asyncio
+
+from foundation.endpoints import resolve_endpoints
+from foundation.settings import Settings
+
+Client = redis.Redis | redis.RedisCluster
+AsyncClient = redis.asyncio.Redis | redis.asyncio.RedisCluster
+
+
+def connect(settings: Settings) -> Client:
+    """Return a client for bulk writes and maintenance; it connects at its first command."""
+    url = resolve_endpoints(settings).redis_url.get_secret_value()
+    kind = redis.RedisCluster if settings.redis_cluster else redis.Redis
+    client: Client = kind.from_url(
+        url,
+        socket_timeout=settings.redis_write_timeout_seconds,
+        socket_connect_timeout=settings.redis_connect_timeout_seconds,
+    )
+    return client
+
+
+def connect_async(settings: Settings) -> AsyncClient:
+    """Return a client for serving reads; it connects at its first command, and waits briefly."""
+    url = resolve_endpoints(settings).redis_url.get_secret_value()
+    kind = redis.asyncio.RedisCluster if settings.redis_cluster else redis.asyncio.Redis
+    client: AsyncClient = kind.from_url(
+        url,
+        socket_timeout=settings.redis_timeout_seconds,
+        socket_connect_timeout=settings.redis_connect_timeout_seconds,
+        max_connections=settings.redis_max_connections,
+    )
+    return client

@@ -1,0 +1,111 @@
+"""Every setting of the project, read once from the environment (and `.env`) by an entry point."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from foundation.errors import ConfigurationError
+
+PREFIX = "FEATURE_STORE_"
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """
+    Typed settings; `FEATURE_STORE_<NAME>` in the environment or in `.env` sets `<name>`.
+
+    Names end in their unit. Secrets never appear in a repr or a log.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True
+    )
+
+    data_dir: Path = Field(
+        default=PROJECT_ROOT / ".data", description="Folder of the embedded servers."
+    )
+    postgres_url: SecretStr | None = Field(
+        default=None,
+        description="postgresql://user:password@host:port/database; unset: the embedded server.",
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="redis://, rediss:// or unix:// URL; unset: the embedded server.",
+    )
+    redis_cluster: bool = Field(
+        default=False, description="Whether redis_url names a node of a Redis Cluster."
+    )
+    postgres_connect_timeout_seconds: int = Field(default=5, ge=1)
+    redis_connect_timeout_seconds: float = Field(default=1.0, gt=0)
+    redis_timeout_seconds: float = Field(
+        default=0.25, gt=0, description="Limit of one serving read from Redis."
+    )
+    redis_write_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="Limit of one bulk write to Redis."
+    )
+    redis_max_connections: int = Field(default=64, ge=1)
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = Field(default=8080, ge=1, le=65535)
+    max_request_entities: int = Field(default=1_000, ge=1)
+    max_request_features: int = Field(default=100, ge=1)
+    max_request_bytes: int = Field(default=1_048_576, ge=1_024)
+    catalog_refresh_seconds: float = Field(default=10.0, gt=0)
+    input_freshness_seconds: float = Field(
+        default=300.0, gt=0, description="Oldest acceptable newest event when a job starts."
+    )
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("postgres_url")
+    @classmethod
+    def _check_postgres_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        _require_scheme(value, ("postgresql://", "postgres://"))
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        _require_scheme(value, ("redis://", "rediss://", "unix://"))
+        return value
+
+
+def load_settings() -> Settings:
+    """
+    Read the settings.
+
+    Raises:
+        ConfigurationError: A variable has a wrong value, or no setting has its name; the message
+            names each variable and what it must be.
+    """
+    _refuse_unknown_variables()
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"{PREFIX}{str(detail['loc'][0]).upper()}: {detail['msg']}"
+            for detail in error.errors(include_input=False, include_url=False)
+        ]
+        raise ConfigurationError(
+            "wrong settings:\n  " + "\n  ".join(lines),
+            hint="Correct them in the environment or in the .env file.",
+        ) from None
+
+
+def _require_scheme(value: SecretStr | None, schemes: tuple[str, ...]) -> None:
+    if value is not None and not value.get_secret_value().startswith(schemes):
+        raise ValueError("must start with " + " or ".join(schemes))
+
+
+def _refuse_unknown_variables() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for variable in sorted(os.environ):
+        if variable.upper().startswith(PREFIX) and variable.upper() not in known:
+            near = difflib.get_close_matches(variable.upper(), known, n=1)
+            raise ConfigurationError(
+                f"{variable}: no setting has this name",
+                hint=f"Did you mean {near[0]}?" if near else "docs/settings.md lists them all.",
+            )

@@ -1,0 +1,1 @@
+"""Tests, by what they need: unit, property, integration, contract, e2e."""

@@ -1,0 +1,58 @@
+"""Real servers for every test that asks for them, started once and emptied before each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from feature_repo.stores.schema import migrate
+from foundation import embedded
+from foundation.postgres import Connection, connect
+from foundation.redis import connect as connect_redis
+from foundation.settings import Settings, load_settings
+
+_TABLES = "events, products, users, feature_values, feature_latest, computation_runs"
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of a PostgreSQL with our schema and a Valkey, which the whole session shares."""
+    data_dir: Path = tmp_path_factory.mktemp("servers")
+    with pytest.MonkeyPatch.context() as environment:
+        # Feast's plugins read the settings from the environment, like everybody else.
+        environment.setenv("FEATURE_STORE_DATA_DIR", str(data_dir))
+        environment.delenv("FEATURE_STORE_POSTGRES_URL", raising=False)
+        environment.delenv("FEATURE_STORE_REDIS_URL", raising=False)
+        embedded.start(data_dir)
+        settings = load_settings()
+        migrate(settings)
+        yield settings
+        embedded.stop(data_dir)
+
+
+@pytest.fixture
+def settings(servers: Settings) -> Settings:
+    """Settings of empty stores."""
+    with connect(servers) as connection:
+        connection.execute(f"TRUNCATE {_TABLES}")
+    client = connect_redis(servers)
+    client.flushall()
+    client.close()
+    return servers
+
+
+@pytest.fixture
+def postgres(settings: Settings) -> Iterator[Connection]:
+    """Yield a connection to an empty database that has our schema."""
+    with connect(settings) as connection:
+        yield connection
+
+
+@pytest.fixture
+def valkey(settings: Settings) -> Iterator[redis.Redis]:
+    """Yield a client of an empty Valkey."""
+    client = connect_redis(settings)
+    assert isinstance(client, redis.Redis)
+    yield client
+    client.close()
