@@ -1,1 +1,1 @@
-"""WHAT features exist: definitions, versions, their registry, their stores and the source tables."""
+"""WHAT features exist: definitions, versions, registry, stores and source tables."""

@@ -17,8 +17,9 @@ PRODUCT = Entity(
 
 ENTITIES = (USER, PRODUCT)
 
-# What a feature may name as its entity, and the Feast entities that make it up, in the order in which
-# their join keys form the entity id. Feast has no entity of two join keys; a view may have two entities.
+# What a feature may name as its entity, and the Feast entities that make it up, in the order in
+# which their join keys form the entity id: Feast has no entity of two join keys, but a feature view
+# may have two entities.
 FEATURE_ENTITIES: dict[str, tuple[Entity, ...]] = {
     "user": (USER,),
     "product": (PRODUCT,),

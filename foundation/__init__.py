@@ -1,1 +1,1 @@
-"""What every package stands on: errors, settings, logs, the clock, connections and embedded servers."""
+"""What every package stands on: errors, settings, logs, clock, connections, embedded servers."""

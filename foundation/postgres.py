@@ -14,9 +14,13 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @contextlib.contextmanager
-def connect(settings: Settings) -> Iterator[Connection]:
+def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[Connection]:
     """
     Open a connection in UTC; leaving the block commits, an exception rolls back.
+
+    Args:
+        settings: Say where the server is.
+        autocommit: Whether each statement outside `connection.transaction()` commits by itself.
 
     Raises:
         StoreUnavailable: The server can't be reached, or the connection broke on the way.
@@ -28,6 +32,7 @@ def connect(settings: Settings) -> Iterator[Connection]:
             connect_timeout=settings.postgres_connect_timeout_seconds,
             options="-c timezone=UTC",
             application_name="feature-store",
+            autocommit=autocommit,
         ) as connection:
             yield connection
     except psycopg.OperationalError as error:

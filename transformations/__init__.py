@@ -1,1 +1,1 @@
-""""""
+"""HOW values are computed: read, check, transform, check, write."""

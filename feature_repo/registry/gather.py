@@ -4,13 +4,13 @@ import importlib
 import pkgutil
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from types import ModuleType
 
 from pydantic import ValidationError
 
 from feature_repo.entities import FEATURE_ENTITIES
+from feature_repo.registry.lineage import in_dependency_order
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.services import SERVICES, ServiceDefinition
 from foundation.errors import DefinitionError
@@ -38,7 +38,8 @@ def gather_features(package: str = "feature_repo.features") -> list[FeatureVersi
         for feature in versions:
             _check_place(feature, file, name)
         features.extend(versions)
-    return _check_together(features)
+    _check_unique(features)
+    return in_dependency_order(features)
 
 
 def gather_services(features: Iterable[FeatureVersion]) -> Sequence[ServiceDefinition]:
@@ -111,30 +112,15 @@ def _check_place(feature: FeatureVersion, file: str, module_name: str) -> None:
         )
 
 
-def _check_together(features: Sequence[FeatureVersion]) -> list[FeatureVersion]:
-    by_reference: dict[str, FeatureVersion] = {}
+def _check_unique(features: Sequence[FeatureVersion]) -> None:
+    seen: set[str] = set()
     for feature in features:
-        if feature.reference in by_reference:
+        if feature.reference in seen:
             raise DefinitionError(
                 f"{feature.feature_name}.py: {feature.feature_name}, version: "
                 f"{feature.version} is defined twice"
             )
-        by_reference[feature.reference] = feature
-    for feature in features:
-        for dependency in feature.dependencies:
-            if dependency not in by_reference:
-                raise DefinitionError(
-                    f"{feature.feature_name}.py: {feature.reference}, dependencies: "
-                    f"{dependency!r} is not defined",
-                    hint=f"Defined are {', '.join(sorted(by_reference))}.",
-                )
-    graph = TopologicalSorter({f.reference: f.dependencies for f in features})
-    try:
-        return [by_reference[reference] for reference in graph.static_order()]
-    except CycleError as error:
-        raise DefinitionError(
-            f"features: the dependencies form a cycle: {' -> '.join(error.args[1])}"
-        ) from None
+        seen.add(feature.reference)
 
 
 def _short(file: str) -> str:

@@ -1,8 +1,8 @@
 """
 Feature versions as Feast objects, and back.
 
-A version is one feature view whose only field is the feature; its metadata are the view's tags, each
-field as JSON, so that Feast's registry alone can rebuild the whole `FeatureVersion`.
+A version is one feature view whose only field is the feature; its metadata are the view's tags,
+each field as JSON, so that Feast's registry alone can rebuild the whole `FeatureVersion`.
 """
 
 import json

@@ -13,10 +13,10 @@ from foundation.endpoints import resolve_endpoints
 from foundation.settings import load_settings
 
 
-class SettingsPostgresOfflineStoreConfig(PostgreSQLOfflineStoreConfig):
+class SettingsPostgresOfflineStoreConfig(PostgreSQLOfflineStoreConfig):  # type: ignore[misc] - Feast is untyped
     """Connection parameters; those that feature_store.yaml leaves out come from the settings."""
 
-    type: Literal["feature_repo.stores.offline.SettingsPostgresOfflineStore"]  # type: ignore[assignment]
+    type: Literal["feature_repo.stores.offline.SettingsPostgresOfflineStore"]
 
     @model_validator(mode="before")
     @classmethod
@@ -25,7 +25,7 @@ class SettingsPostgresOfflineStoreConfig(PostgreSQLOfflineStoreConfig):
         parameters = conninfo_to_dict(url)
         return {
             "host": parameters.get("host", "localhost"),
-            "port": int(parameters.get("port", 5432)),
+            "port": int(parameters.get("port") or 5432),
             "database": parameters.get("dbname", "postgres"),
             "user": parameters.get("user", "postgres"),
             "password": parameters.get("password", ""),
@@ -34,5 +34,5 @@ class SettingsPostgresOfflineStoreConfig(PostgreSQLOfflineStoreConfig):
         }
 
 
-class SettingsPostgresOfflineStore(PostgreSQLOfflineStore):
+class SettingsPostgresOfflineStore(PostgreSQLOfflineStore):  # type: ignore[misc] - Feast is untyped
     """Feast finds a store's configuration by the class's name; nothing else differs."""

@@ -1,0 +1,1 @@
+"""`make demo`: the whole path on one machine, from raw events to a ranked answer."""

@@ -1,0 +1,5 @@
+"""`python -m feature_repo`."""
+
+from feature_repo.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Load source data: read files, check every row, and merge the good ones into the source tables."""

@@ -1,0 +1,74 @@
+"""The catalog as tables for a terminal."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+
+from rich.table import Table
+
+from feature_repo.registry.catalog import Catalog
+from feature_repo.registry.metadata import FeatureVersion
+
+
+def catalog_table(catalog: Catalog) -> Table:
+    """Return one row a feature version, with the feature services that read it."""
+    table = Table(title="Features", caption="`show FEATURE` tells the rest.")
+    for heading in (
+        "feature",
+        "version",
+        "status",
+        "type",
+        "entity",
+        "every",
+        "tolerance",
+        "owner",
+    ):
+        table.add_column(heading, no_wrap=heading == "feature")
+    table.add_column("feature services")
+    for feature in catalog.features:
+        services = [
+            name for name, members in catalog.services.items() if feature.reference in members
+        ]
+        table.add_row(
+            feature.feature_name,
+            feature.version,
+            feature.status,
+            feature.feature_type,
+            feature.entity,
+            duration_in_words(feature.computation_frequency),
+            duration_in_words(feature.staleness_tolerance),
+            feature.owner,
+            ", ".join(services) or "-",
+        )
+    return table
+
+
+def feature_table(versions: Sequence[FeatureVersion]) -> Table:
+    """Return every metadata field of a feature, one column a version."""
+    table = Table(title=versions[0].feature_name)
+    table.add_column("field", style="bold")
+    for feature in versions:
+        table.add_column(feature.version)
+    records = [feature.model_dump(mode="json") for feature in versions]
+    for field in records[0]:
+        if field not in {"feature_name", "version"}:
+            table.add_row(
+                field, *(_in_words(f, field, r) for f, r in zip(versions, records, strict=True))
+            )
+    return table
+
+
+def duration_in_words(duration: timedelta) -> str:
+    """Return a duration in its greatest whole unit: `5 min`, `24 h`, `2 d`."""
+    seconds = duration.total_seconds()
+    for name, unit_seconds in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds % unit_seconds == 0:
+            return f"{seconds / unit_seconds:g} {name}"
+    return f"{seconds:g} s"
+
+
+def _in_words(feature: FeatureVersion, field: str, record: dict[str, object]) -> str:
+    value = getattr(feature, field)
+    if isinstance(value, timedelta):
+        return duration_in_words(value)
+    return value if isinstance(value, str) else json.dumps(record[field])

@@ -1,0 +1,101 @@
+"""Write computed values to PostgreSQL: the latest value of each entity, and the history."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+from psycopg import sql
+
+from feature_repo.registry.metadata import FeatureVersion
+from foundation.copy import copy_table
+from foundation.postgres import Connection
+
+# Any number that other advisory locks of this project do not use.
+_PARTITION_LOCK = 7_215_004
+
+_STAGE = """
+CREATE TEMP TABLE staged_values
+    (entity_id text, feature_value jsonb, "timestamp" timestamptz) ON COMMIT DROP
+"""
+
+# A re-run changes nothing, a correction replaces, and an older run never undoes a newer one.
+_UPSERT_LATEST = """
+INSERT INTO feature_latest AS kept (entity_id, feature_name, feature_value, version, "timestamp")
+SELECT entity_id, %(feature_name)s, feature_value, %(version)s, "timestamp"
+FROM staged_values ORDER BY entity_id
+ON CONFLICT (feature_name, version, entity_id) DO UPDATE
+SET feature_value = excluded.feature_value,
+    "timestamp" = excluded."timestamp",
+    created_at = excluded.created_at
+WHERE kept."timestamp" < excluded."timestamp"
+   OR (kept."timestamp" = excluded."timestamp" AND kept.feature_value <> excluded.feature_value)
+"""
+
+_UPSERT_HISTORY = """
+INSERT INTO feature_values AS kept (entity_id, feature_name, feature_value, version, "timestamp")
+SELECT entity_id, %(feature_name)s, feature_value, %(version)s, "timestamp"
+FROM staged_values ORDER BY entity_id
+ON CONFLICT (feature_name, version, entity_id, "timestamp") DO UPDATE
+SET feature_value = excluded.feature_value, created_at = excluded.created_at
+WHERE kept.feature_value <> excluded.feature_value
+"""
+
+_CREATE_PARTITION = """
+CREATE TABLE IF NOT EXISTS {name} PARTITION OF feature_values FOR VALUES FROM ({start}) TO ({end})
+"""
+
+
+@dataclass(frozen=True)
+class WrittenRows:
+    """How many rows a write changed in each table."""
+
+    latest: int
+    history: int
+
+
+def write_values(
+    connection: Connection,
+    feature: FeatureVersion,
+    rows: pa.Table,
+    *,
+    as_of: datetime,
+    append_history: bool,
+) -> WrittenRows:
+    """
+    Write one run's values in the connection's transaction.
+
+    Args:
+        connection: Its transaction receives the rows; the caller commits.
+        feature: Whose values they are.
+        rows: entity_id, feature_value as JSON text, timestamp; all timestamps are `as_of`.
+        as_of: The run's instant; decides the partition of the history.
+        append_history: Whether the run belongs to the history.
+    """
+    identity = {"feature_name": feature.feature_name, "version": feature.version}
+    connection.execute(_STAGE)
+    copy_table(connection, "staged_values", rows)
+    latest = connection.execute(_UPSERT_LATEST, identity).rowcount
+    history = 0
+    if append_history:
+        _ensure_partition(connection, as_of)
+        history = connection.execute(_UPSERT_HISTORY, identity).rowcount
+    connection.execute("DROP TABLE staged_values")
+    return WrittenRows(latest=latest, history=history)
+
+
+def _ensure_partition(connection: Connection, timestamp: datetime) -> None:
+    """Create the month's partition unless it exists; only then is the whole table locked."""
+    start = timestamp.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    end = start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+    name = f"feature_values_{start:%Y_%m}"
+    found = connection.execute("SELECT to_regclass(%s)", (name,)).fetchone()
+    if found is not None and found[0] is not None:
+        return
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_PARTITION_LOCK,))
+    connection.execute(
+        sql.SQL(_CREATE_PARTITION).format(
+            name=sql.Identifier(name),
+            start=sql.Literal(start.isoformat()),
+            end=sql.Literal(end.isoformat()),
+        )
+    )

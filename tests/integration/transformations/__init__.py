@@ -1,0 +1,1 @@
+"""Transformations against real stores."""

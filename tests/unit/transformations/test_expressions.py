@@ -1,0 +1,39 @@
+"""A feature version's expression is found by name, and its fingerprint follows its meaning."""
+
+from typing import Any
+
+import pytest
+
+from feature_repo.registry.gather import gather_features
+from feature_repo.registry.metadata import FeatureVersion
+from foundation.errors import DefinitionError
+from transformations.expressions import code_fingerprint
+
+FEATURES = {feature.feature_name: feature for feature in gather_features()}
+
+
+def _changed(**changes: Any) -> FeatureVersion:  # noqa: ANN401 - any field
+    return FEATURES["product_freshness_score"].model_copy(update=changes)
+
+
+def test_the_fingerprint_changes_with_a_parameter_only() -> None:
+    """Descriptions don't change what is computed; parameters do."""
+    fingerprint = code_fingerprint(_changed())
+    assert code_fingerprint(_changed(description="Other words.")) == fingerprint
+    assert code_fingerprint(_changed(parameters={"half_life_days": 31.0})) != fingerprint
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"computation": "nowhere"}, "computation: there is no"),
+        ({"source": ("orders",)}, "source: 'orders' is not a source table"),
+        ({"parameters": {"half_life": 1.0}}, "parameters: .*half_life"),
+    ],
+)
+def test_a_definition_that_no_code_matches_is_refused(
+    changes: dict[str, Any], message: str
+) -> None:
+    """The error names feature and field."""
+    with pytest.raises(DefinitionError, match=f"product_freshness_score==1.0.0, {message}"):
+        code_fingerprint(_changed(**changes))

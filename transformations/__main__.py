@@ -1,0 +1,5 @@
+"""`python -m transformations`."""
+
+from transformations.cli import main
+
+main()

@@ -1,0 +1,71 @@
+"""Run expressions in PostgreSQL and hand their results on as Arrow."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Self
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from foundation.endpoints import resolve_endpoints
+from foundation.errors import ContractViolation, StoreUnavailable
+from foundation.settings import Settings
+
+# Parallel and shared scans add up floats in an order that differs from run to run.
+_TRANSACTION = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    "SET LOCAL max_parallel_workers_per_gather = 0",
+    "SET LOCAL synchronize_seqscans = off",
+)
+
+
+class PostgresEngine:
+    """Executes Ibis expressions where the source tables are."""
+
+    name = "postgres"
+
+    def __init__(self, connection: adbc_driver_postgresql.dbapi.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, settings: Settings) -> Iterator[Self]:
+        """
+        Connect; every expression inside the block sees the same state of the tables.
+
+        Raises:
+            StoreUnavailable: PostgreSQL can't be reached.
+        """
+        url = resolve_endpoints(settings).postgres_url.get_secret_value()
+        try:
+            connection = adbc_driver_postgresql.dbapi.connect(url)
+        except adbc_driver_manager.Error as error:
+            raise StoreUnavailable(
+                f"PostgreSQL: {error}", hint="Is it running? `make up` starts the embedded one."
+            ) from error
+        with connection, connection.cursor() as cursor:
+            for statement in _TRANSACTION:
+                cursor.execute(statement)
+            yield cls(connection)
+
+    def execute(self, expression: ir.Table) -> pa.Table:
+        """
+        Return the rows of an expression.
+
+        Raises:
+            ContractViolation: A table or column that the expression reads does not exist.
+        """
+        statement = str(ibis.to_sql(expression, dialect="postgres"))
+        with self._connection.cursor() as cursor:
+            try:
+                cursor.execute(statement)
+                return cursor.fetch_arrow_table()
+            except adbc_driver_manager.ProgrammingError as error:
+                reason = str(error).partition("\n\nQuery was")[0]
+                raise ContractViolation(
+                    f"PostgreSQL refused the computation: {reason}",
+                    hint="`python -m feature_repo migrate` brings the tables up to date.",
+                ) from error

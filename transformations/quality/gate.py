@@ -1,0 +1,129 @@
+"""Hold frames against expectations (Great Expectations) and refuse what fails."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import great_expectations as gx
+import pandas as pd
+from great_expectations.expectations.expectation import Expectation
+
+from foundation.errors import QualityGateFailed
+
+_SAMPLE_COUNT = 5
+
+
+@dataclass(frozen=True)
+class Check:
+    """
+    What one expectation found.
+
+    Attributes:
+        check_type: What kind of check: volume, completeness, freshness, row_count, null_key,
+            duplicate_key, null, range, vector_length or distribution.
+        subject: What was looked at, a source table or a feature version.
+        expectation: What was expected, in words.
+        success: Whether it was met.
+        observed: What was found instead; None if it was met.
+        samples: A few rows that failed, by index of the frame.
+    """
+
+    check_type: str
+    subject: str
+    expectation: str
+    success: bool
+    observed: str | None
+    samples: Mapping[str, Any]
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the check as JSON-ready fields."""
+        return asdict(self)
+
+
+def hold(frame: pd.DataFrame, expectations: Sequence[Expectation], *, subject: str) -> list[Check]:
+    """Hold a frame against expectations; one check an expectation, in their order."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    batch = (
+        context.data_sources.add_pandas(subject)
+        .add_dataframe_asset(subject)
+        .add_batch_definition_whole_dataframe(subject)
+        .get_batch({"dataframe": frame})
+    )
+    result = batch.validate(
+        gx.ExpectationSuite(name=subject, expectations=list(expectations)),
+        result_format={
+            "result_format": "SUMMARY",
+            "partial_unexpected_count": _SAMPLE_COUNT,
+            "include_unexpected_rows": False,
+        },
+    )
+    return [_check(found, subject) for found in result.results]
+
+
+def refuse_failures(checks: Sequence[Check]) -> None:
+    """
+    Do nothing if every check succeeded.
+
+    Raises:
+        QualityGateFailed: A check failed; the message lists all that did.
+    """
+    failed = [check for check in checks if not check.success]
+    if failed:
+        raise QualityGateFailed(
+            "the quality gate refused, and the previous values stay:\n"
+            + "\n".join(f"  {c.subject}: expected {c.expectation}; {c.observed}" for c in failed),
+            hint="`python -m transformations runs --failed` shows the rows that failed.",
+        )
+
+
+def _check(found: Any, subject: str) -> Check:  # noqa: ANN401 - GX's result has no public type
+    configuration = found.expectation_config
+    if found.exception_info.get("raised_exception"):
+        observed = f"it could not be checked: {found.exception_info.get('exception_message')}"
+    elif found.success:
+        observed = None
+    else:
+        observed = _observed(found.result)
+    return Check(
+        check_type=configuration.meta["check_type"],
+        subject=subject,
+        expectation=_in_words(configuration.type, configuration.kwargs),
+        success=bool(found.success),
+        observed=observed,
+        samples=dict(
+            zip(
+                map(str, found.result.get("partial_unexpected_index_list") or ()),
+                map(_plain, found.result.get("partial_unexpected_list") or ()),
+                strict=False,
+            )
+        ),
+    )
+
+
+def _observed(result: Mapping[str, Any]) -> str:
+    if result.get("unexpected_count"):
+        values = ", ".join(str(v) for v in result.get("partial_unexpected_list") or ())
+        share = f"{result['unexpected_count']} of {result['element_count']} rows are not"
+        return f"{share}: {values}" if values else share
+    return f"found {_plain(result.get('observed_value'))}"
+
+
+def _in_words(expectation_type: str, kwargs: Mapping[str, Any]) -> str:
+    limits = {
+        name: value
+        for name, value in kwargs.items()
+        if name in {"column", "min_value", "max_value"} and value is not None
+    }
+    words = expectation_type.removeprefix("expect_").replace("_", " ")
+    return f"{words} ({', '.join(f'{name} {value}' for name, value in limits.items())})"
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever pandas held
+    """Return a value that JSON can hold; infinities and NaN as text."""
+    if hasattr(value, "item"):
+        value = value.item()
+    finite = isinstance(value, int | str) or (
+        isinstance(value, float) and abs(value) < float("inf")
+    )
+    return value if finite else str(value)

@@ -1,0 +1,65 @@
+"""Runs as tables for a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from transformations.runs import RunReport
+
+
+def report_table(reports: Sequence[RunReport]) -> Table:
+    """Return one row a successful run: what it wrote, and where its time went."""
+    table = Table(title="Computed")
+    for heading in ("feature", "as of", "values", "latest", "history", "online", "seconds"):
+        table.add_column(heading, justify="left" if heading in {"feature", "as of"} else "right")
+    for report in reports:
+        steps = ", ".join(f"{name} {spent:.2f}" for name, spent in report.seconds.items())
+        table.add_row(
+            report.feature.reference,
+            f"{report.as_of:%Y-%m-%d %H:%M:%S}",
+            f"{report.row_count:,}",
+            f"{report.latest_row_count:,}",
+            "-" if report.history_row_count is None else f"{report.history_row_count:,}",
+            f"{report.online_row_count:,}",
+            f"{report.duration.total_seconds():.2f} ({steps})",
+        )
+    return table
+
+
+def run_table(records: Sequence[Mapping[str, Any]]) -> Table:
+    """Return one row a recorded run."""
+    table = Table(title="Runs", caption="Newest first.")
+    for heading in ("feature", "version", "as of", "started", "status", "values", "error"):
+        table.add_column(heading)
+    for record in records:
+        error = (record["error"] or "").splitlines()
+        table.add_row(
+            record["feature_name"],
+            record["version"],
+            f"{record['as_of']:%Y-%m-%d %H:%M:%S}",
+            f"{record['started_at']:%Y-%m-%d %H:%M:%S}",
+            record["status"],
+            "-" if record["row_count"] is None else f"{record['row_count']:,}",
+            error[0] if error else "",
+        )
+    return table
+
+
+def check_table(records: Sequence[Mapping[str, Any]]) -> Table:
+    """Return one row a failed check of the recorded runs."""
+    table = Table(title="Failed checks")
+    for heading in ("started", "subject", "check", "expected", "observed", "sample rows"):
+        table.add_column(heading)
+    for record in records:
+        for check in record["checks"]:
+            if not check["success"]:
+                table.add_row(
+                    f"{record['started_at']:%Y-%m-%d %H:%M:%S}",
+                    check["subject"],
+                    check["check_type"],
+                    check["expectation"],
+                    check["observed"],
+                    ", ".join(f"{key}: {value}" for key, value in check["samples"].items()),
+                )
+    return table
