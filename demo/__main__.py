@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
+from feature_repo.ingestion.loading import load_files
 from rich.table import Table
 
 from demo import shop
 from demo.gateway import running_gateway
 from demo.stopwatch import Stopwatch
 from feature_repo.ingestion.complete_journey import write_complete_journey
-from feature_repo.ingestion.loading import load_files
 from feature_repo.ingestion.tables import load_table
 from feature_repo.registry.catalog import REPO_PATH, read_catalog
 from feature_repo.stores.schema import migrate

@@ -49,7 +49,9 @@ def check_names(path: Path, names: Sequence[str], columns: Mapping[str, Kind]) -
         "repeated": [name for name in columns if names.count(name) > 1],
     }
     if any(problems.values()):
-        listed = "; ".join(f"{kind} {', '.join(found)}" for kind, found in problems.items() if found)
+        listed = "; ".join(
+            f"{kind} {', '.join(found)}" for kind, found in problems.items() if found
+        )
         raise ContractViolation(
             f"{path}: wrong columns: {listed}",
             hint=f"The columns must be {', '.join(columns)}. Nothing was loaded.",

@@ -68,9 +68,7 @@ def _to_microseconds(column: pa.Array) -> pa.Array:
     # Coarser units reach further than microseconds can; finer ones are cut off.
     exact = column.type.unit in {"s", "ms"}
     microseconds = (
-        cast_or_null(column, naive_or_not)
-        if exact
-        else pc.cast(column, naive_or_not, safe=False)
+        cast_or_null(column, naive_or_not) if exact else pc.cast(column, naive_or_not, safe=False)
     )
     return pc.cast(microseconds, INSTANT)
 

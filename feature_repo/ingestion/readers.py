@@ -119,7 +119,9 @@ class _LineNumbers:
     """Tells rows and malformed records their lines, from record numbers and line breaks in values."""
 
     def __init__(self, malformed: list[csv.InvalidRow]) -> None:
-        self._pending = malformed  # in the order of the file; the reader may be ahead of the batches
+        self._pending = (
+            malformed  # in the order of the file; the reader may be ahead of the batches
+        )
         self._next_record = 2
         self._line_breaks = 0
 

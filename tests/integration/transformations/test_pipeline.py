@@ -135,7 +135,7 @@ def test_values_out_of_range_are_not_published(shop: Settings, popularity: Featu
     pipeline.run(shop, popularity, as_of=AS_OF - timedelta(days=1))
     before = _rows(shop, "SELECT * FROM feature_latest ORDER BY 1")
     narrow = popularity.model_copy(update={"valid_range": (0.0, 0.5)})
-    with pytest.raises(QualityGateFailed, match="max_value 0.5"):
+    with pytest.raises(QualityGateFailed, match=r"max_value 0\.5"):
         pipeline.run(shop, narrow, as_of=AS_OF)
     assert _rows(shop, "SELECT * FROM feature_latest ORDER BY 1") == before
     [(checks,)] = _rows(shop, "SELECT checks FROM computation_runs WHERE status = 'failed'")

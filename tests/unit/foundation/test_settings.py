@@ -45,7 +45,7 @@ def test_a_wrong_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_misspelled_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable with our prefix that sets nothing is an error with the nearest name."""
     monkeypatch.setenv("FEATURE_STORE_REDIS_UR", "redis://localhost")
-    with pytest.raises(ConfigurationError, match="Did you mean FEATURE_STORE_REDIS_URL?"):
+    with pytest.raises(ConfigurationError, match="Did you mean FEATURE_STORE_REDIS_URL"):
         load_settings()
 
 
