@@ -1,14 +1,16 @@
 """`python -m feature_repo`: services, schema, source data and the catalog of features."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress, SpinnerColumn
 
 from feature_repo.registry.catalog import read_catalog
 from feature_repo.registry.tables import catalog_table, feature_table
-from foundation import embedded
-from foundation.cli import console, new_app, run
+from foundation import clock, embedded
+from foundation.cli import console, error_console, new_app, run
 from foundation.logs import configure_logs
 from foundation.settings import load_settings
 
@@ -44,6 +46,51 @@ def down() -> None:
 def migrate() -> None:
     """Bring the database schema up to date."""
     _migrate()
+
+
+@app.command()
+def load(
+    *,
+    events: Annotated[
+        Path | None,
+        typer.Option(help="event_id, user_id, product_id, event_type, event_timestamp."),
+    ] = None,
+    products: Annotated[
+        Path | None,
+        typer.Option(
+            help="product_id, title, description, category, price, created_at, updated_at."
+        ),
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV file for refused rows, written if there are any; "
+            "by default named after the input, in the current folder."
+        ),
+    ] = None,
+) -> None:
+    """
+    Load events, products or both from CSV (.csv, .csv.gz) or Parquet files with those columns.
+
+    Bad rows go to the rejects file with line and reason, good rows are loaded, and the exit code is
+    0 all the same. Wrong columns stop the load before anything is written. Loading a file again
+    changes nothing; products with other content are updated. Timestamps are ISO 8601, in UTC unless
+    they say otherwise.
+    """
+    from feature_repo.ingestion.loader import load_files  # noqa: PLC0415 - needed here only
+    from feature_repo.ingestion.reports import load_table  # noqa: PLC0415 - the same
+
+    with Progress(SpinnerColumn(), *Progress.get_default_columns(), console=error_console) as bar:
+        task = bar.add_task("Loading", total=1.0)
+        report = load_files(
+            load_settings(),
+            events=events,
+            products=products,
+            rejects=rejects,
+            now=clock.now(),
+            progress=lambda doing, share: bar.update(task, description=doing, completed=share),
+        )
+    console.print(load_table(report))
 
 
 @app.command(name="list")

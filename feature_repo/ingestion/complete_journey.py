@@ -9,6 +9,7 @@ import importlib.util
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
@@ -80,19 +81,22 @@ def _events(transactions: pa.Table, instants: pa.ChunkedArray) -> pa.Table:
 
 def _sales(transactions: pa.Table, instants: pa.ChunkedArray) -> pa.Table:
     """Return product_id, first sale and median unit price of each product that was sold."""
-    quantities = pc.cast(transactions["quantity"], pa.float64())
-    counted = pc.if_else(pc.greater(quantities, 0.0), quantities, None)
-    sold = pa.table(
-        {
-            "product_id": transactions["product_id"],
-            "instant": instants,
-            "unit_price": pc.divide(transactions["sales_value"], counted),
-        }
+    sold = pa.table({"product_id": transactions["product_id"], "first_sale": instants})
+    first_sales = sold.group_by("product_id").aggregate([("first_sale", "min")])
+    return first_sales.rename_columns(["product_id", "first_sale"]).join(
+        _median_prices(transactions), "product_id"
     )
-    grouped = sold.group_by("product_id").aggregate(
-        [("instant", "min"), ("unit_price", "approximate_median")]
-    )
-    return grouped.rename_columns(["product_id", "first_sale", "price"])
+
+
+def _median_prices(transactions: pa.Table) -> pa.Table:
+    counted = transactions.filter(pc.field("quantity") > 0)  # the others are coupons and returns
+    prices = pc.divide(counted["sales_value"], counted["quantity"]).to_numpy()
+    ids = counted["product_id"].to_numpy()
+    order = np.lexsort((prices, ids))
+    prices = prices[order]
+    products, starts, counts = np.unique(ids[order], return_index=True, return_counts=True)
+    below, above = starts + (counts - 1) // 2, starts + counts // 2
+    return pa.table({"product_id": products, "price": (prices[below] + prices[above]) / 2})
 
 
 def _products(catalog: pa.Table, sales: pa.Table) -> pa.Table:

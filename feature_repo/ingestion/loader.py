@@ -16,15 +16,12 @@ from feature_repo.ingestion.readers import Batch, open_source
 from feature_repo.ingestion.reports import FileReport, LoadReport
 from feature_repo.ingestion.tables import EVENTS, PRODUCTS, SourceTable
 from foundation.copy import copy_table
-from foundation.errors import ConfigurationError, ContractViolation
+from foundation.errors import ConfigurationError
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
 
-# Any number that other advisory locks of this project do not use.
-_LOAD_LOCK = 7_215_005
-
-# Called with what is going on, and the share of it that is done, 0 to 1; None if that is unknown.
-Progress = Callable[[str, float | None], None]
+# Called with what is going on, and the share of the file that has been read, 0 to 1.
+Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,6 @@ def load_files(
         # Leaving the inner context commits; the rejects file appears after that.
         draft = files.enter_context(rejected_rows.replacing(target))
         connection = files.enter_context(connect(settings))
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOAD_LOCK,))
         rejected_rows.create_rejected_rows(connection)
         reports = [_load(connection, source, now=now, progress=progress) for source in sources]
         any_rejected = any(report.rejected for report in reports)
@@ -106,14 +102,18 @@ def _load(
     read = sum(
         _stage(connection, source, batch, now=now, progress=progress) for batch in source.batches
     )
-    progress(f"Checking {path.name}", None)
+    progress(f"Checking {path.name}", 1.0)
     connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table.staging)))
+    # From here on nobody else writes to the table; reading it goes on.
+    connection.execute(
+        sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.Identifier(table.name))
+    )
     for reason, delete in table.refusals:
         rejected_rows.move_staged(
             connection, path, delete=delete, reason=reason, columns=list(table.columns)
         )
     reasons = rejected_rows.count_by_reason(connection, path)
-    progress(f"Storing {path.name}", None)
+    progress(f"Storing {path.name}", 1.0)
     updated = connection.execute(table.update).rowcount if table.update else 0
     loaded = connection.execute(table.insert).rowcount
     for statement in table.derive:

@@ -43,7 +43,7 @@ def cast_or_null(column: pa.Array, target: pa.DataType) -> pa.Array:
     """
     Cast what can be cast; the rest becomes null.
 
-    Arrow casts all of an array or nothing, so one that fails is halved until its culprits are alone.
+    Arrow casts an array whole or not at all: one that fails is halved until its culprits are alone.
     """
     try:
         return pc.cast(column, target)

@@ -55,8 +55,8 @@ def open_source(path: Path, columns: Mapping[str, Kind]) -> Iterator[Iterator[Ba
         columns: Those the file must have, in any order.
 
     Raises:
-        ContractViolation: No such file, an unknown format, wrong columns, or (also while the batches
-            are read) contents that are not of the format.
+        ContractViolation: No such file, an unknown format, wrong columns, or contents that are not
+            of the format; the last also while the batches are read.
     """
     if not path.is_file():
         raise ContractViolation(f"{path}: no such file")
@@ -116,7 +116,7 @@ def _followed_by_empty(path: Path, reader: csv.CSVStreamingReader) -> Iterator[p
 
 
 class _LineNumbers:
-    """Tells rows and malformed records their lines, from record numbers and line breaks in values."""
+    """Tells records their lines, from their numbers and the line breaks in values before them."""
 
     def __init__(self, malformed: list[csv.InvalidRow]) -> None:
         self._pending = (

@@ -72,7 +72,7 @@ def move_staged(
     """Refuse the staged rows that a DELETE statement (on the alias `staged`) takes away."""
     statement = sql.SQL(_MOVE).format(
         delete=sql.SQL(delete),
-        file=sql.Literal(path.name),
+        file=sql.Literal(str(path)),
         reason=sql.Literal(reason),
         columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
     )
@@ -84,7 +84,7 @@ def count_by_reason(connection: Connection, path: Path) -> Mapping[str, int]:
     counts = connection.execute(
         "SELECT reason, count(*) FROM rejected_rows WHERE file = %s"
         " GROUP BY reason ORDER BY count(*) DESC, reason",
-        (path.name,),
+        (str(path),),
     )
     return dict(counts.fetchall())
 
@@ -95,28 +95,32 @@ def write_rejects(connection: Connection, target: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(["file", "line", "reason", "record"])
         writer.writerows(
-            cursor.stream("SELECT * FROM rejected_rows ORDER BY file DESC, line", size=10_000)
+            cursor.stream("SELECT * FROM rejected_rows ORDER BY file, line", size=10_000)
         )
 
 
 @contextlib.contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """
-    Yield a path beside the target; what was written there becomes the target when all went well.
+    Yield an empty draft beside the target; what was written to it becomes the target in the end.
+
+    Nothing does if nothing was written, or if the block raises.
 
     Raises:
         ConfigurationError: The target's folder can't be written to.
     """
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        yield draft
-        if draft.exists():
-            draft.replace(target)
+        draft.touch()
     except OSError as error:
         raise ConfigurationError(
-            f"the rejects file {target} can't be written: {error}",
-            hint="Nothing was loaded. Name another file with --rejects.",
+            f"the rejects file {target} can't be written: {error.strerror}",
+            hint="Name another one with --rejects.",
         ) from error
+    try:
+        yield draft
+        if draft.stat().st_size:
+            draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -133,7 +137,7 @@ def _add(
     texts = [json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in records]
     rows = pa.table(
         {
-            "file": pa.array([path.name] * len(texts), pa.string()),
+            "file": pa.array([str(path)] * len(texts), pa.string()),
             "line": lines,
             "reason": reasons,
             "record": pa.array(texts, pa.string()),

@@ -45,27 +45,18 @@ class LoadReport:
 
 
 def load_table(report: LoadReport) -> Table:
-    """Return one row a file, and one a reason for rejection."""
+    """Return one column a file; the reasons for rejection stand below the number of rejected."""
     caption = None if report.rejects is None else f"Rejected rows: {report.rejects}"
     table = Table(title="Loaded", caption=caption)
-    table.add_column("file", overflow="fold")
-    for heading in ("read", "loaded", "updated", "unchanged", "rejected", "seconds", "rows/s"):
-        table.add_column(heading, justify="right")
+    table.add_column("rows")
     for file in report.files:
-        counts = (file.read, file.loaded, file.updated, file.unchanged, file.rejected)
-        table.add_row(
-            file.path.name,
-            *(f"{count:,}" for count in counts),
-            f"{file.seconds:.1f}",
-            f"{file.read / file.seconds:,.0f}",
-            end_section=not file.reasons,
-        )
-        for position, (reason, count) in enumerate(file.reasons.items(), start=1):
-            table.add_row(
-                f"  {reason}",
-                *[""] * 4,
-                f"{count:,}",
-                end_section=position == len(file.reasons),
-                style="yellow",
-            )
+        table.add_column(file.path.name, justify="right")
+    for outcome in ("read", "loaded", "updated", "unchanged", "rejected"):
+        table.add_row(outcome, *(f"{getattr(file, outcome):,}" for file in report.files))
+    for reason in sorted({reason for file in report.files for reason in file.reasons}):
+        counts = (file.reasons.get(reason, 0) for file in report.files)
+        table.add_row(f"  {reason}", *(f"{count:,}" for count in counts), style="yellow")
+    table.add_section()
+    table.add_row("seconds", *(f"{file.seconds:.1f}" for file in report.files))
+    table.add_row("per second", *(f"{file.read / file.seconds:,.0f}" for file in report.files))
     return table

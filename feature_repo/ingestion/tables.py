@@ -78,8 +78,9 @@ PRODUCTS = SourceTable(
         INSERT INTO products
             (product_id, title, description, category, price, created_at, updated_at)
         SELECT product_id, title, description, category, price, created_at, updated_at
-        FROM staged_products ORDER BY line
-        ON CONFLICT (product_id) DO NOTHING
+        FROM staged_products AS staged
+        WHERE NOT EXISTS (SELECT FROM products WHERE products.product_id = staged.product_id)
+        ORDER BY line
         """,
     derive=["ANALYZE products"],
 )
@@ -128,8 +129,9 @@ EVENTS = SourceTable(
     insert="""
         INSERT INTO events (event_id, user_id, product_id, event_type, event_timestamp)
         SELECT event_id, user_id, product_id, event_type, event_timestamp
-        FROM staged_events ORDER BY event_timestamp
-        ON CONFLICT (event_id) DO NOTHING
+        FROM staged_events AS staged
+        WHERE NOT EXISTS (SELECT FROM events WHERE events.event_id = staged.event_id)
+        ORDER BY event_timestamp
         """,
     derive=[
         """

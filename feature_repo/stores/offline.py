@@ -13,7 +13,7 @@ from foundation.endpoints import resolve_endpoints
 from foundation.settings import load_settings
 
 
-class SettingsPostgresOfflineStoreConfig(PostgreSQLOfflineStoreConfig):  # type: ignore[misc] - Feast is untyped
+class SettingsPostgresOfflineStoreConfig(PostgreSQLOfflineStoreConfig):  # type: ignore[misc]  # untyped
     """Connection parameters; those that feature_store.yaml leaves out come from the settings."""
 
     type: Literal["feature_repo.stores.offline.SettingsPostgresOfflineStore"]
@@ -34,5 +34,5 @@ class SettingsPostgresOfflineStoreConfig(PostgreSQLOfflineStoreConfig):  # type:
         }
 
 
-class SettingsPostgresOfflineStore(PostgreSQLOfflineStore):  # type: ignore[misc] - Feast is untyped
+class SettingsPostgresOfflineStore(PostgreSQLOfflineStore):  # type: ignore[misc]  # untyped
     """Feast finds a store's configuration by the class's name; nothing else differs."""

@@ -12,7 +12,7 @@ from foundation.endpoints import resolve_endpoints
 from foundation.errors import StoreUnavailable
 from foundation.settings import Settings
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number that other advisory locks of this project do not use.
 _MIGRATION_LOCK = 7_215_003
 
@@ -30,7 +30,7 @@ def migrate(settings: Settings) -> str:
     url = make_url(resolve_endpoints(settings).postgres_url.get_secret_value())
     engine = create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     try:
         with engine.begin() as connection:

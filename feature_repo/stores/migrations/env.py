@@ -1,4 +1,4 @@
-"""Alembic's entry: run the migrations on the connection that `feature_repo.stores.schema` opened."""
+"""Alembic's entry: migrate on the connection that `feature_repo.stores.schema` opened."""
 
 from alembic import context
 

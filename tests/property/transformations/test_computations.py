@@ -111,7 +111,7 @@ def _counting(events: Rows, products: Rows) -> Rows:
 
 def _weight(event: dict[str, Any], half_life_days: float) -> float:
     age_days = (AS_OF - event["event_timestamp"]) / timedelta(days=1)
-    return WEIGHTS[event["event_type"]] * 0.5 ** (age_days / half_life_days)
+    return float(WEIGHTS[event["event_type"]] * 0.5 ** (age_days / half_life_days))
 
 
 @examples
@@ -167,7 +167,7 @@ def test_affinity_equals_its_reference(
             own[event["user_id"]][category[event["product_id"]]] += weight
             everyone[category[event["product_id"]]] += weight
             counts[event["user_id"]] += 1
-    rows = [{"user_id": f"u{n}", "created_at": at} for n, at in enumerate(users, start=1)]
+    rows: Rows = [{"user_id": f"u{n}", "created_at": at} for n, at in enumerate(users, start=1)]
     expected = {}
     for row in rows:
         if row["created_at"] <= AS_OF and everyone:

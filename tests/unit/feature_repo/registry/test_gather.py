@@ -76,8 +76,8 @@ def test_dependencies_come_first(gather: GatherSource) -> None:
         ('VERSIONS = (version("a"), version("a"))', ("a.py", "a, version", "twice")),
         ('VERSIONS = (version("a", dependencies=("z==1.0.0",)),)', ("a.py", "dependencies", "z==")),
         (
-            'VERSIONS = (version("a", dependencies=("a==1.1.0",)),'
-            'version("a", version="1.1.0", dependencies=("a==1.0.0",)))',
+            """VERSIONS = (version("a", dependencies=("a==1.1.0",)),
+                           version("a", version="1.1.0", dependencies=("a==1.0.0",)))""",
             ("a.py", "cycle"),
         ),
         ("", ("/a.py", "no VERSIONS")),

@@ -1,0 +1,1 @@
+"""Loading source data into a real PostgreSQL."""
