@@ -77,10 +77,11 @@ def load(
     changes nothing; products with other content are updated. Timestamps are ISO 8601, in UTC unless
     they say otherwise.
     """
-    from feature_repo.ingestion.loader import load_files  # noqa: PLC0415 - needed here only
-    from feature_repo.ingestion.reports import load_table  # noqa: PLC0415 - the same
+    from feature_repo.ingestion.loading import load_files  # noqa: PLC0415 - needed here only
+    from feature_repo.ingestion.tables import load_table  # noqa: PLC0415 - the same
 
-    with Progress(SpinnerColumn(), *Progress.get_default_columns(), console=error_console) as bar:
+    columns = (SpinnerColumn(), *Progress.get_default_columns())
+    with Progress(*columns, console=error_console, transient=True) as bar:
         task = bar.add_task("Loading", total=1.0)
         report = load_files(
             load_settings(),

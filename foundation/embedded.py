@@ -167,7 +167,7 @@ def _start_valkey(folder: Path, previous: EmbeddedServers | None) -> str:
         [
             str(valkey_binary()),
             *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"),
-            *("--dir", str(folder.resolve()), "--appendonly", "yes"),
+            *("--dir", str(folder.resolve()), "--save", "3600 1"),  # and when it is stopped
             *("--daemonize", "yes", "--logfile", str(log)),
         ],
         stdout=subprocess.DEVNULL,

@@ -10,7 +10,9 @@ INSTANT = pa.timestamp("us", "UTC")
 # What both Python and PostgreSQL can hold.
 _FIRST_INSTANT = datetime.min.replace(tzinfo=UTC)
 _LAST_INSTANT = datetime.max.replace(tzinfo=UTC)
-_HAS_ZONE = r"[T ].*(?:Z|[+-]\d\d(?::?\d\d)?)$"
+# Only the form, so that whole columns of another format fail fast; casting sees to the rest.
+_WITHOUT_OFFSET = r"^\d{4}-\d\d-\d\d(?:[T ][\d:.]+)?$"
+_WITH_OFFSET = r"^\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d(?::?\d\d)?)$"
 
 
 def parse_instants(column: pa.Array) -> pa.Array:
@@ -57,10 +59,12 @@ def cast_or_null(column: pa.Array, target: pa.DataType) -> pa.Array:
 
 def _parse_texts(texts: pa.StringArray) -> pa.Array:
     texts = pc.replace_substring_regex(texts, r"(\.\d{6})\d+", r"\1")
-    has_zone = pc.match_substring_regex(texts, _HAS_ZONE)
-    with_zone = cast_or_null(_null_unless(has_zone, texts), INSTANT)
-    without = cast_or_null(_null_unless(pc.invert(has_zone), texts), pa.timestamp("us"))
-    return pc.coalesce(with_zone, pc.cast(without, INSTANT))
+    with_offset = _null_unless(pc.match_substring_regex(texts, _WITH_OFFSET), texts)
+    without = _null_unless(pc.match_substring_regex(texts, _WITHOUT_OFFSET), texts)
+    return pc.coalesce(
+        cast_or_null(with_offset, INSTANT),
+        pc.cast(cast_or_null(without, pa.timestamp("us")), INSTANT),
+    )
 
 
 def _to_microseconds(column: pa.Array) -> pa.Array:

@@ -34,7 +34,7 @@ def check_events(rows: pa.RecordBatch, now: datetime) -> Checked:
     instants = parse_instants(rows["event_timestamp"])
     types = pc.is_in(rows["event_type"], value_set=_EVENT_TYPES)
     return Checked(
-        rows=rows.set_column(4, "event_timestamp", instants),
+        rows=_replaced(rows, event_timestamp=instants),
         reasons=_first_broken(
             _missing(rows, "event_id", "user_id", "product_id"),
             _holding_nul(rows, "event_id", "user_id", "product_id"),
@@ -50,10 +50,8 @@ def check_products(rows: pa.RecordBatch, _now: datetime) -> Checked:
     prices = parse_numbers(rows["price"])
     created = parse_instants(rows["created_at"])
     updated = parse_instants(rows["updated_at"])
-    typed = rows.set_column(4, "price", prices)
-    typed = typed.set_column(5, "created_at", created).set_column(6, "updated_at", updated)
     return Checked(
-        rows=typed,
+        rows=_replaced(rows, price=prices, created_at=created, updated_at=updated),
         reasons=_first_broken(
             _missing(rows, "product_id", "title"),
             _holding_nul(rows, "product_id", "title", "description", "category"),
@@ -66,6 +64,12 @@ def check_products(rows: pa.RecordBatch, _now: datetime) -> Checked:
             [(pc.less(updated, created), "updated_at before created_at")],
         ),
     )
+
+
+def _replaced(rows: pa.RecordBatch, **columns: pa.Array) -> pa.RecordBatch:
+    for name, column in columns.items():
+        rows = rows.set_column(rows.schema.get_field_index(name), name, column)
+    return rows
 
 
 def _missing(rows: pa.RecordBatch, *names: str) -> Sequence[_Rule]:

@@ -14,7 +14,7 @@ from psycopg import sql
 from feature_repo.ingestion import rejects as rejected_rows
 from feature_repo.ingestion.readers import Batch, open_source
 from feature_repo.ingestion.reports import FileReport, LoadReport
-from feature_repo.ingestion.tables import EVENTS, PRODUCTS, SourceTable
+from feature_repo.ingestion.source_tables import EVENTS, PRODUCTS, SourceTable
 from foundation.copy import copy_table
 from foundation.errors import ConfigurationError
 from foundation.postgres import Connection, connect
