@@ -1,8 +1,8 @@
 """
 Feature values as JSON text, and back, a whole column at a time.
 
-The text is canonical: numbers in their shortest form that reads back exactly, map keys in byte order.
-One value therefore has one text, whichever path wrote it.
+The text is canonical: numbers in their shortest form that reads back exactly, map keys in byte
+order. One value therefore has one text, whichever path wrote it.
 """
 
 import json

@@ -1,9 +1,9 @@
 """
 Entity ids and Redis keys.
 
-An entity id is the entity's join key values in declared order, each escaped, joined by `:`. Escaping
-only `%` and `:` keeps ordinary ids readable and makes the joined form unambiguous, so that no id can
-imitate another entity's key, whatever it contains.
+An entity id is the entity's join key values in declared order, each escaped, joined by `:`.
+Escaping only `%` and `:` keeps ordinary ids readable and makes the joined form unambiguous, so that
+no id can imitate another entity's key, whatever it contains.
 """
 
 from collections.abc import Sequence

@@ -175,7 +175,9 @@ def _write_pass(client: Client, feature: FeatureVersion, rows: pa.Table, now: da
     stored = 0
     for expiry in pc.unique(expiries).to_pylist():
         if expiry > _milliseconds(now):
-            stored += _write_expiring(client, feature, rows.filter(pc.equal(expiries, expiry)), expiry)
+            stored += _write_expiring(
+                client, feature, rows.filter(pc.equal(expiries, expiry)), expiry
+            )
     return stored
 
 
@@ -201,9 +203,11 @@ def _write_expiring(client: Client, feature: FeatureVersion, rows: pa.Table, exp
 def _expiries(timestamps: pa.ChunkedArray, tolerance: timedelta) -> pa.ChunkedArray:
     """Return when values expire, in whole milliseconds since the epoch."""
     event_times = pc.cast(timestamps, pa.timestamp("us", "UTC"))
-    return pc.floor_temporal(pc.add(event_times, pa.scalar(tolerance)), unit="millisecond").cast(
-        pa.timestamp("ms", "UTC")
-    ).cast(pa.int64())
+    return (
+        pc.floor_temporal(pc.add(event_times, pa.scalar(tolerance)), unit="millisecond")
+        .cast(pa.timestamp("ms", "UTC"))
+        .cast(pa.int64())
+    )
 
 
 def _milliseconds(instant: datetime) -> int:

@@ -7,6 +7,7 @@ server. SQLAlchemy's plugin hook fills the URL in instead (entry point `sqlalche
 
 from typing import Any
 
+from sqlalchemy import NullPool
 from sqlalchemy.engine import URL, CreateEnginePlugin, make_url
 
 from foundation.endpoints import resolve_endpoints
@@ -19,6 +20,9 @@ class SettingsUrlPlugin(CreateEnginePlugin):
     def __init__(self, url: URL, kwargs: dict[str, Any]) -> None:
         super().__init__(url, kwargs)
         self._drivername = url.drivername
+        # Feast never closes its engines, and its server forks: a pool would leak connections, and
+        # share them between processes.
+        kwargs["poolclass"] = NullPool
 
     def update_url(self, url: URL) -> URL:  # noqa: ARG002 - SQLAlchemy's signature
         """Return the URL to connect to."""

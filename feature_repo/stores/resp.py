@@ -1,8 +1,8 @@
 """
 Redis commands as bytes of its protocol (RESP), built from Arrow columns.
 
-Building the bytes with Arrow's kernels instead of handing a Python object per value to the client is
-what makes bulk writes fast.
+Building the bytes with Arrow's kernels, instead of handing a Python object per value to the client,
+is what makes bulk writes fast.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
 
-# `#>> '{}'` gives a JSON string its bare text. Feast can't read jsonb columns, so maps stay text.
+# `#>> '{}'` gives a JSON string's bare text. Feast can't read jsonb columns, so maps stay text.
 _VALUE_EXPRESSIONS = {
     FeatureType.FLOAT: "feature_value::float8",
     FeatureType.STRING: "feature_value #>> '{}'",
@@ -15,8 +15,8 @@ def feature_view_query(feature: FeatureVersion) -> str:
     """
     Return the query of a feature version's values, current and historical.
 
-    Its columns are the join keys, the feature, `event_timestamp` and `created_at`. A row that stands
-    in both tables comes twice, with the same values. Names and versions can't hold a quote: their
+    Its columns are the join keys, the feature, `event_timestamp` and `created_at`. A row that is in
+    both tables comes twice, with the same values. Names and versions can't hold a quote: their
     patterns in the metadata see to it.
     """
     columns = [
@@ -31,7 +31,7 @@ def feature_view_query(feature: FeatureVersion) -> str:
     select = "SELECT " + ", ".join(columns)
     where = f"WHERE feature_name = '{feature.feature_name}' AND version = '{feature.version}'"
     return (
-        f"{select} FROM feature_values {where} "  # noqa: S608 - see the docstring
+        f"{select} FROM feature_values {where} "
         f"UNION ALL {select} FROM feature_latest {where}"
     )
 
