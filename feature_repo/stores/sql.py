@@ -30,10 +30,7 @@ def feature_view_query(feature: FeatureVersion) -> str:
     ]
     select = "SELECT " + ", ".join(columns)
     where = f"WHERE feature_name = '{feature.feature_name}' AND version = '{feature.version}'"
-    return (
-        f"{select} FROM feature_values {where} "
-        f"UNION ALL {select} FROM feature_latest {where}"
-    )
+    return f"{select} FROM feature_values {where} UNION ALL {select} FROM feature_latest {where}"
 
 
 def _join_key_expression(position: int) -> str:

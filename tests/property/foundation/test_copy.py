@@ -37,9 +37,7 @@ TYPES = [pa.string(), pa.float64(), pa.timestamp("us", "UTC"), pa.int64(), pa.bo
 def test_rows_arrive_as_they_were(servers: Settings, rows: list[tuple[object, ...]]) -> None:
     """Tabs, line ends, backslashes, nulls and extreme numbers survive, in their order."""
     columns = list(zip(*rows, strict=True)) or [()] * len(NAMES)
-    table = pa.table(
-        [pa.array(c, t) for c, t in zip(columns, TYPES, strict=True)], names=NAMES
-    )
+    table = pa.table([pa.array(c, t) for c, t in zip(columns, TYPES, strict=True)], names=NAMES)
     with connect(servers) as connection:
         connection.execute(
             """

@@ -1,0 +1,1 @@
+"""HTTP only: routes, their models, and errors as problem documents."""

@@ -1,0 +1,33 @@
+"""Routes for those who run the gateway: health, readiness, metrics."""
+
+from fastapi import APIRouter, Request, Response, status
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from serving_gateway.api.models import Health, Readiness
+from serving_gateway.resources import resources_of
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/health", summary="Is the process alive?")
+async def health() -> Health:
+    """Answer; a process that can't should be restarted."""
+    return Health(status="ok")
+
+
+@router.get("/ready", summary="Can values be served?", responses={503: {"model": Readiness}})
+async def ready(request: Request, response: Response) -> Readiness:
+    """Tell whether the catalog has been read, and whether Redis answers."""
+    resources = resources_of(request)
+    readiness = Readiness(
+        ready=resources.catalog.is_loaded, online=await resources.online_answers()
+    )
+    if not readiness.ready:
+        response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    return readiness
+
+
+@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Return all metrics in Prometheus' text format."""
+    return Response(resources_of(request).instruments.exposition(), media_type=CONTENT_TYPE_LATEST)

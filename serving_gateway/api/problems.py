@@ -1,0 +1,113 @@
+"""Errors as problem documents (RFC 9457); the one table of HTTP status codes."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from foundation.errors import (
+    ContractViolation,
+    FeatureStoreError,
+    LimitExceeded,
+    StoreUnavailable,
+    UnknownFeature,
+    UnknownVersion,
+)
+from serving_gateway.api.models import Problem
+
+_log = structlog.get_logger()
+
+_STATUSES: dict[type[FeatureStoreError], tuple[HTTPStatus, str]] = {
+    UnknownFeature: (HTTPStatus.NOT_FOUND, "Unknown feature"),
+    UnknownVersion: (HTTPStatus.NOT_FOUND, "Unknown version"),
+    LimitExceeded: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too much at once"),
+    ContractViolation: (HTTPStatus.UNPROCESSABLE_ENTITY, "Malformed request"),
+    StoreUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "Not ready"),
+}
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": description}
+    for status, description in (
+        (404, "The feature, or the version, is not deployed."),
+        (413, "The request asks for more than is allowed."),
+        (422, "The request is malformed."),
+        (503, "The catalog has not been read yet."),
+    )
+}
+
+
+def problem(
+    status: HTTPStatus,
+    title: str,
+    detail: str,
+    *,
+    hint: str = "",
+    errors: Sequence[dict[str, Any]] = (),
+) -> JSONResponse:
+    """Return a problem document."""
+    body = Problem(
+        type="about:blank",
+        title=title,
+        status=status,
+        detail=detail,
+        hint=hint,
+        errors=list(errors),
+    )
+    return JSONResponse(body.model_dump(), status, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Let an application answer errors with problem documents."""
+    app.add_exception_handler(FeatureStoreError, _answer_own)
+    app.add_exception_handler(ValidationError, _answer_validation)
+    app.add_exception_handler(RequestValidationError, _answer_validation)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(Exception, _answer_unexpected)
+
+
+async def _answer_own(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, FeatureStoreError)  # noqa: S101 - as installed
+    unforeseen = (HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error")
+    status, title = _STATUSES.get(type(error), unforeseen)
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("request_failed", error=error.message)
+    return problem(status, title, error.message, hint=error.hint)
+
+
+async def _answer_validation(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ValidationError | RequestValidationError)  # noqa: S101 - as installed
+    found = [
+        {"field": ".".join(map(str, detail["loc"])) or "body", "message": detail["msg"]}
+        for detail in error.errors()
+    ]
+    return problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "Malformed request",
+        "; ".join(f"{entry['field']}: {entry['message']}" for entry in found[:5]),
+        hint="/docs shows what the request must look like.",
+        errors=found,
+    )
+
+
+async def _answer_http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as installed
+    status = HTTPStatus(error.status_code)
+    answer = problem(status, status.phrase, str(error.detail), hint="/docs lists the routes.")
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _answer_unexpected(_: Request, error: Exception) -> JSONResponse:
+    _log.error("request_failed", exc_info=error)
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "Internal error",
+        "the gateway failed",
+        hint="Its log tells more under the request's X-Request-ID.",
+    )
