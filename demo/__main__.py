@@ -2,17 +2,17 @@
 
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
-from feature_repo.ingestion.loading import load_files
 from rich.table import Table
 
 from demo import shop
 from demo.gateway import running_gateway
 from demo.stopwatch import Stopwatch
 from feature_repo.ingestion.complete_journey import write_complete_journey
+from feature_repo.ingestion.loading import load_files
 from feature_repo.ingestion.tables import load_table
 from feature_repo.registry.catalog import REPO_PATH, read_catalog
 from feature_repo.stores.schema import migrate
@@ -24,7 +24,7 @@ from foundation.settings import Settings, load_settings
 from transformations import pipeline
 from transformations.tables import report_table
 
-_HISTORY_WEEKS = 4
+_HISTORY_WEEKS = 3
 _CANDIDATES = 100
 _RANKED_ROWS = 10
 
@@ -138,7 +138,7 @@ def _train(settings: Settings, midnights: list[datetime]) -> None:
     ).to_df()
     table = Table(title="Every value as it was known then")
     for column in rows.columns:
-        table.add_column(column, max_width=36, no_wrap=True)
+        table.add_column(column, max_width=40, no_wrap=True)
     for row in rows.sort_values(["event_timestamp", "user_id"]).itertuples(index=False):
         table.add_row(*(_shown(value) for value in row))
     console.print(table)
@@ -146,7 +146,7 @@ def _train(settings: Settings, midnights: list[datetime]) -> None:
 
 def _shown(value: object) -> str:
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
+        return f"{value:%Y-%m-%d %H:%M}"
     return f"{value:.6f}" if isinstance(value, float) else str(value)
 
 

@@ -11,6 +11,9 @@ import stamina
 
 _HOST = "127.0.0.1"
 
+# Waiting for a process to start is nothing to warn about.
+stamina.instrumentation.set_on_retry_hooks([])
+
 
 @contextlib.contextmanager
 def running_gateway() -> Iterator[httpx.Client]:

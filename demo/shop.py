@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.console import JustifyMethod
 from rich.table import Table
 
 from foundation.errors import ContractViolation
@@ -112,7 +113,8 @@ def ranked_table(
     formula = " + ".join(f"{weight} {name}" for name, weight in WEIGHTS.items())
     table = Table(title=f"The best {rows} of {len(products)} candidates", caption=formula)
     for heading in ("", "product", "category", *WEIGHTS, "score"):
-        table.add_column(heading, justify="left" if heading in {"product", "category"} else "right")
+        justify: JustifyMethod = "left" if heading in {"product", "category"} else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)
     for rank, (score, product, terms) in enumerate(scored[:rows], start=1):
         numbers = [f"{terms[name]:.4f}" for name in WEIGHTS]
         table.add_row(str(rank), product.title, product.category, *numbers, f"{score:.4f}")

@@ -9,7 +9,9 @@ from rich.markup import escape
 
 from foundation.errors import FeatureStoreError
 
-console = Console()
+# In a file or a pipe nothing says how wide the output may be; 80 columns would cut the tables up.
+_WIDTH_OF_PIPES = 140
+console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_PIPES)
 error_console = Console(stderr=True)
 
 

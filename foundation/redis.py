@@ -1,13 +1,15 @@
 """Clients of Redis: one node or a cluster, for jobs and for serving."""
 
+from typing import TypeAlias
+
 import redis
 import redis.asyncio
 
 from foundation.endpoints import resolve_endpoints
 from foundation.settings import Settings
 
-Client = redis.Redis | redis.RedisCluster
-AsyncClient = redis.asyncio.Redis | redis.asyncio.RedisCluster
+Client: TypeAlias = redis.Redis | redis.RedisCluster
+AsyncClient: TypeAlias = redis.asyncio.Redis | redis.asyncio.RedisCluster
 
 
 def connect(settings: Settings) -> Client:

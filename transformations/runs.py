@@ -4,7 +4,7 @@ import contextlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -49,11 +49,6 @@ class RunReport:
     history_row_count: int | None
     online_row_count: int
     seconds: dict[str, float]
-
-    @property
-    def duration(self) -> timedelta:
-        """How long all steps took."""
-        return timedelta(seconds=sum(self.seconds.values()))
 
 
 @contextlib.contextmanager

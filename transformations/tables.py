@@ -10,11 +10,13 @@ from transformations.runs import RunReport
 
 def report_table(reports: Sequence[RunReport]) -> Table:
     """Return one row a successful run: what it wrote, and where its time went."""
-    table = Table(title="Computed")
-    for heading in ("feature", "as of", "values", "latest", "history", "online", "seconds"):
-        table.add_column(heading, justify="left" if heading in {"feature", "as of"} else "right")
+    steps = list(reports[0].seconds) if reports else []
+    table = Table(title="Computed", caption="Rows changed in each store; seconds by step.")
+    table.add_column("feature", no_wrap=True)
+    table.add_column("as of", no_wrap=True)
+    for heading in ("values", "latest", "history", "online", *steps):
+        table.add_column(heading, justify="right")
     for report in reports:
-        steps = ", ".join(f"{name} {spent:.2f}" for name, spent in report.seconds.items())
         table.add_row(
             report.feature.reference,
             f"{report.as_of:%Y-%m-%d %H:%M:%S}",
@@ -22,7 +24,7 @@ def report_table(reports: Sequence[RunReport]) -> Table:
             f"{report.latest_row_count:,}",
             "-" if report.history_row_count is None else f"{report.history_row_count:,}",
             f"{report.online_row_count:,}",
-            f"{report.duration.total_seconds():.2f} ({steps})",
+            *(f"{report.seconds[step]:.2f}" for step in steps),
         )
     return table
 

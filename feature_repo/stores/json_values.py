@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 
 from feature_repo.registry.metadata import FeatureType
 
+Ranks = np.ndarray[tuple[int], np.dtype[np.int64]]
+
 VALUE_TYPES: dict[FeatureType, pa.DataType] = {
     FeatureType.FLOAT: pa.float64(),
     FeatureType.STRING: pa.string(),
@@ -96,8 +98,9 @@ def _with_ordered_keys(maps: pa.MapArray) -> pa.MapArray:
     )
 
 
-def _byte_order_ranks(keys: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _byte_order_ranks(keys: pa.Array) -> Ranks:
     encoded = pc.dictionary_encode(keys)
     # Arrow orders strings by their bytes.
     ranks = pc.rank(encoded.dictionary, sort_keys="ascending").to_numpy()
-    return ranks.astype(np.int64)[encoded.indices.to_numpy()]
+    by_key: Ranks = ranks.astype(np.int64)[encoded.indices.to_numpy()]
+    return by_key

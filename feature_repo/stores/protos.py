@@ -44,7 +44,7 @@ def proto_value(text: bytes, feature_type: FeatureType) -> Value:
 
 
 def _scalar_text(proto: Value) -> str:
-    return str(getattr(proto, proto.WhichOneof("val")))
+    return str(getattr(proto, proto.WhichOneof("val") or "string_val"))
 
 
 Plain = float | str | list[float] | list[tuple[str, float]] | None
@@ -62,6 +62,6 @@ def _plain(proto: Value, feature_type: FeatureType) -> Plain:
             return list(value.val)
         case FeatureType.MAP:
             return [
-                (name, float(getattr(item, item.WhichOneof("val"))))
+                (name, float(getattr(item, item.WhichOneof("val") or "double_val")))
                 for name, item in value.val.items()
             ]

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -263,7 +264,7 @@ def _primaries(client: Client) -> list[redis.Redis]:
     return [client.get_redis_connection(node) for node in client.get_primaries()]
 
 
-def _timed(features: Sequence[FeatureVersion], answers: Sequence[object]) -> list[TimedText]:
+def _timed(features: Sequence[FeatureVersion], answers: Sequence[Any]) -> list[TimedText]:
     return [
         None
         if text is None

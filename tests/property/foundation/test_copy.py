@@ -46,7 +46,5 @@ def test_rows_arrive_as_they_were(servers: Settings, rows: list[tuple[object, ..
             """
         )
         assert copy_table(connection, "copied", table) == len(rows)
-        found = connection.execute(
-            "SELECT a_text, a_float, an_instant, an_integer, a_boolean FROM copied ORDER BY position"
-        ).fetchall()
-    assert found == rows
+        found = connection.execute("SELECT * FROM copied ORDER BY position").fetchall()
+    assert [row[1:] for row in found] == rows
