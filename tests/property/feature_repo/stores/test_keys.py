@@ -1,0 +1,40 @@
+"""No id can imitate another key, whatever it contains."""
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_repo.stores.keys import entity_id, entity_ids, join_key_values, key
+
+# Rich in what could confuse: separators, escapes, and what looks like a version.
+parts = st.text(
+    st.sampled_from(list(":%v1.0 3A25é")) | st.characters(exclude_categories=["Cs"]), max_size=8
+)
+several = st.lists(parts, min_size=1, max_size=3)
+
+
+@given(values=several)
+def test_join_key_values_come_back(values: list[str]) -> None:
+    """An entity id tells its join key values."""
+    assert join_key_values(entity_id(values)) == values
+
+
+@given(one=several, other=several)
+def test_different_entities_have_different_keys(one: list[str], other: list[str]) -> None:
+    """Two keys are equal only if all join key values are."""
+    same = key("f", entity_id(one), "1.0.0") == key("f", entity_id(other), "1.0.0")
+    assert same == (one == other)
+
+
+@given(identifier=parts, other=parts)
+def test_no_id_imitates_another_version(identifier: str, other: str) -> None:
+    """Keys of two versions of a feature are never equal."""
+    assert key("f", entity_id([identifier]), "1.0.0") != key("f", entity_id([other]), "1.0.1")
+
+
+@given(rows=st.lists(st.tuples(parts, parts), max_size=10))
+def test_columns_are_encoded_like_single_ids(rows: list[tuple[str, str]]) -> None:
+    """Encoding a column at a time gives the same ids."""
+    columns = [pa.array([row[position] for row in rows], pa.string()) for position in (0, 1)]
+    assert entity_ids(columns).to_pylist() == [entity_id(row) for row in rows]
+    assert entity_ids(columns[:1]).to_pylist() == [entity_id(row[:1]) for row in rows]
