@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := foundation feature_repo transformations serving_gateway monitoring demo tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down apply plan materialize serve test check format lock bench clean
+.PHONY: help install demo up down apply plan materialize serve test check format openapi lock bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ check: install  ## Check format, lint, types and imports, as CI does
 format: install  ## Format the code and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+openapi: install  ## Write down the gateway's OpenAPI document, after a wanted change
+	@$(BIN)/python -m serving_gateway openapi > tests/contract/openapi.json
 
 lock: install  ## Lock the newest allowed versions of all dependencies
 	@$(BIN)/python -m pip install --quiet uv

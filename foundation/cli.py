@@ -20,6 +20,7 @@ def new_app(help_text: str) -> typer.Typer:
     return typer.Typer(
         help=help_text,
         no_args_is_help=True,
+        add_completion=False,
         rich_markup_mode="markdown",
         pretty_exceptions_show_locals=False,  # locals may hold secrets
     )

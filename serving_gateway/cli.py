@@ -1,5 +1,6 @@
 """`python -m serving_gateway`: run the gateway."""
 
+import json
 from typing import Annotated
 
 import typer
@@ -11,11 +12,6 @@ from foundation.settings import load_settings
 from serving_gateway.app import create_app
 
 app = new_app("HOW values are served: run the gateway.")
-
-
-@app.callback()
-def serving_gateway() -> None:
-    """Keep `serve` a command of its own while it is the only one."""
 
 
 @app.command()
@@ -45,6 +41,12 @@ def serve(
         access_log=False,
         log_level="warning",
     )
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document, for generating clients."""
+    typer.echo(json.dumps(create_app(load_settings()).openapi(), indent=2))
 
 
 def main() -> None:

@@ -85,7 +85,7 @@ def offline(settings: Settings) -> Callable[..., None]:
 
 
 def _dump(client: redis.Redis) -> dict[bytes, tuple[Any, int]]:
-    return {key: (client.get(key), client.pexpiretime(key)) for key in client.keys()}
+    return {key: (client.get(key), client.pexpiretime(key)) for key in client.scan_iter()}
 
 
 def _write_as_jobs_do(client: redis.Redis, feature: FeatureVersion, entity_id: str) -> None:
