@@ -4,6 +4,8 @@ from typing import TypeAlias
 
 import redis
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from foundation.endpoints import resolve_endpoints
 from foundation.settings import Settings
@@ -33,5 +35,7 @@ def connect_async(settings: Settings) -> AsyncClient:
         socket_timeout=settings.redis_timeout_seconds,
         socket_connect_timeout=settings.redis_connect_timeout_seconds,
         max_connections=settings.redis_max_connections,
+        # Once, for a connection that died in the pool; whoever waits for a value can't wait longer.
+        retry=Retry(NoBackoff(), retries=1, supported_errors=(redis.ConnectionError,)),
     )
     return client

@@ -23,11 +23,11 @@ def test_every_migration_can_be_undone(settings: Settings) -> None:
     config = Config()
     config.set_main_option("script_location", str(schema.MIGRATIONS))
     config.set_main_option("path_separator", "os")
-    with engine.connect() as connection:
+    with engine.connect() as connection, connection.begin() as transaction:
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
         assert not TABLES & set(inspect(connection).get_table_names())
         command.upgrade(config, "head")
         assert set(inspect(connection).get_table_names()) >= TABLES
-        connection.rollback()
+        transaction.rollback()
     engine.dispose()
