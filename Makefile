@@ -63,7 +63,7 @@ lock: install  ## Lock the newest allowed versions of all dependencies
 	  --extra demo --extra dev --group build --no-emit-index-url --upgrade --quiet \
 	  --custom-compile-command "make lock" --output-file requirements.lock
 
-bench: up  ## Measure speed
+bench: install  ## Measure speed
 	@$(BIN)/python -m benchmarks
 
 clean: down  ## Remove .venv, caches and the embedded servers' data

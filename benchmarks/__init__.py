@@ -1,0 +1,1 @@
+"""How fast it is, next to Feast alone, in one run on the same machine."""

@@ -1,0 +1,41 @@
+"""`python -m benchmarks`: run one benchmark, or all of them."""
+
+from typing import Annotated
+
+import typer
+
+from benchmarks import gateway as gateway_benchmark
+from benchmarks import online_write as online_write_benchmark
+from foundation.cli import run
+
+app = typer.Typer(
+    help="How fast it is, next to Feast alone, in one run on the same machine.",
+    add_completion=False,
+)
+
+Seconds = Annotated[float, typer.Option(min=0.5, help="How long each setting is measured.")]
+Count = Annotated[int, typer.Option(min=1_000, help="How many values are written.")]
+
+
+@app.callback(invoke_without_command=True)
+def all_of_them(context: typer.Context) -> None:
+    """Run all benchmarks, unless one is named."""
+    if context.invoked_subcommand is None:
+        online_write()
+        gateway()
+
+
+@app.command()
+def gateway(*, seconds: Seconds = 5.0) -> None:
+    """Measure requests a second of the gateway and of `feast serve`."""
+    gateway_benchmark.run(seconds=seconds)
+
+
+@app.command()
+def online_write(*, count: Count = 200_000) -> None:
+    """Measure values a second into Redis: our writer, and Feast's own store."""
+    online_write_benchmark.run(count=count)
+
+
+if __name__ == "__main__":
+    run(app)
