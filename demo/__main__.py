@@ -18,7 +18,6 @@ from feature_repo.registry.catalog import REPO_PATH, read_catalog
 from feature_repo.stores.schema import migrate
 from foundation import clock, embedded
 from foundation.cli import console, run
-from foundation.logs import configure_logs
 from foundation.postgres import connect
 from foundation.settings import Settings, load_settings
 from transformations import pipeline
@@ -41,7 +40,6 @@ The servers keep running. Go on with:
 def demo() -> None:
     """Take every step in turn."""
     settings = load_settings()
-    configure_logs(settings)
     stopwatch = Stopwatch()
     with stopwatch.step("Start PostgreSQL and Valkey"):
         if settings.postgres_url is None or settings.redis_url is None:

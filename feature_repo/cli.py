@@ -11,7 +11,6 @@ from feature_repo.registry.catalog import read_catalog
 from feature_repo.registry.tables import catalog_table, feature_table
 from foundation import clock, embedded
 from foundation.cli import console, error_console, new_app, run
-from foundation.logs import configure_logs
 from foundation.settings import load_settings
 
 app = new_app("WHAT features exist: start the stores, load source data, look features up.")
@@ -127,5 +126,4 @@ def _migrate() -> None:
 
 def main() -> None:
     """Run the command line."""
-    configure_logs(load_settings())
     run(app)

@@ -2,6 +2,8 @@
 
 import sys
 
+from feast import Project
+
 from feature_repo.entities import ENTITIES
 from feature_repo.registry.gather import gather_features, gather_services
 from feature_repo.registry.views import feature_service, feature_view
@@ -16,6 +18,9 @@ except DefinitionError as error:
 _views = [(feature, feature_view(feature)) for feature in _features]
 
 # Feast looks for its objects among a module's attributes.
+project = Project(
+    name="feature_store", description="Features for search, recommendation and ranking."
+)
 globals().update({f"entity_{entity.name}": entity for entity in ENTITIES})
 globals().update({view.name: view for _, view in _views})
 globals().update({service.name: feature_service(service, _views) for service in _services})

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from foundation.errors import FeatureStoreError
+from foundation.logs import configure_logs
+from foundation.settings import load_settings
 
 # In a file or a pipe nothing says how wide the output may be; 80 columns would cut the tables up.
 _WIDTH_OF_PIPES = 140
@@ -29,6 +31,7 @@ def new_app(help_text: str) -> typer.Typer:
 def run(app: Callable[[], object]) -> None:
     """Run a command line; of our errors, print what is wrong and what to do, and exit with 1."""
     try:
+        configure_logs(load_settings())
         app()
     except FeatureStoreError as error:
         error_console.print(f"[bold red]Error:[/] {escape(error.message)}", highlight=False)

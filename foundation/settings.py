@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from foundation.errors import ConfigurationError
 
 PREFIX = "FEATURE_STORE_"
+# What pydantic puts before messages of our own validators.
+_OURS = "Value error, "
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -86,7 +88,7 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         lines = [
-            f"{PREFIX}{str(detail['loc'][0]).upper()}: {detail['msg']}"
+            f"{PREFIX}{str(detail['loc'][0]).upper()}: " + detail["msg"].removeprefix(_OURS)
             for detail in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigurationError(

@@ -11,7 +11,6 @@ from feature_repo.registry.catalog import read_catalog
 from feature_repo.registry.tables import duration_in_words
 from foundation import clock
 from foundation.cli import console, new_app, run
-from foundation.logs import configure_logs
 from foundation.postgres import connect
 from foundation.settings import load_settings
 from monitoring.staleness import Staleness, measure_staleness
@@ -78,5 +77,4 @@ def _table(measured: Sequence[Staleness]) -> Table:
 
 def main() -> None:
     """Run the command line."""
-    configure_logs(load_settings())
     run(app)

@@ -7,7 +7,6 @@ import typer
 import uvicorn
 
 from foundation.cli import console, new_app, run
-from foundation.logs import configure_logs
 from foundation.settings import load_settings
 from serving_gateway.app import create_app
 
@@ -51,5 +50,4 @@ def openapi() -> None:
 
 def main() -> None:
     """Run the command line."""
-    configure_logs(load_settings())
     run(app)

@@ -12,7 +12,6 @@ from feature_repo.registry.metadata import FeatureVersion, Status
 from foundation import clock
 from foundation.cli import console, new_app, run
 from foundation.errors import ConfigurationError
-from foundation.logs import configure_logs
 from foundation.postgres import connect
 from foundation.settings import load_settings
 from transformations import runs
@@ -127,5 +126,4 @@ def parse_instant(text: str) -> datetime:
 
 def main() -> None:
     """Run the command line."""
-    configure_logs(load_settings())
     run(app)

@@ -10,27 +10,12 @@ from contextlib import AbstractContextManager
 import httpx
 import pytest
 import uvicorn
-from feast import FeatureStore
 
-from feature_repo.entities import ENTITIES
-from feature_repo.registry.catalog import REPO_PATH, Catalog, read_catalog
-from feature_repo.registry.gather import gather_features, gather_services
-from feature_repo.registry.views import feature_service, feature_view
+from feature_repo.registry.catalog import Catalog, read_catalog
 from foundation.settings import Settings
 from serving_gateway.app import create_app
 
 Gateway = Callable[..., AbstractContextManager[httpx.Client]]
-
-
-@pytest.fixture(scope="session")
-def applied(servers: Settings) -> Settings:
-    """Settings of stores whose registry holds our definitions."""
-    features = gather_features()
-    views = [(feature, feature_view(feature)) for feature in features]
-    services = [feature_service(service, views) for service in gather_services(features)]
-    store = FeatureStore(repo_path=str(REPO_PATH))
-    store.apply([*ENTITIES, *(view for _, view in views), *services])
-    return servers
 
 
 @contextlib.contextmanager

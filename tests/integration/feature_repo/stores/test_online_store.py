@@ -63,7 +63,8 @@ def store(settings: Settings) -> Iterator[FeatureStore]:  # noqa: ARG001 - empty
     feast = FeatureStore(repo_path=str(REPO_PATH))
     feast.apply([*ENTITIES, *map(feature_view, FEATURES)])
     yield feast
-    views = feast.list_feature_views()
+    own = {feature.view_name for feature in FEATURES}
+    views = [view for view in feast.list_feature_views() if view.name in own]
     feast.apply([], objects_to_delete=[*views], partial=False)
 
 

@@ -1,0 +1,29 @@
+"""`python -m monitoring status` prints staleness, and its exit code tells."""
+
+import json
+
+from typer.testing import CliRunner
+
+from foundation import clock
+from foundation.postgres import Connection
+from foundation.settings import Settings
+from monitoring import cli
+
+
+def test_the_exit_code_tells_of_stale_features(applied: Settings, postgres: Connection) -> None:
+    """2 while a version has no fresh value, 0 when all have."""
+    assert applied
+    runner = CliRunner()
+    empty = runner.invoke(cli.app, ["status", "--json"])
+    assert empty.exit_code == 2
+    assert {state["staleness_seconds"] for state in json.loads(empty.stdout)} == {None}
+    names = [state["feature_name"] for state in json.loads(empty.stdout)]
+    with postgres.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO feature_latest VALUES ('x', %s, '0.5', '1.0.0', %s)",
+            [(name, clock.now()) for name in names],
+        )
+    postgres.commit()
+    fresh = runner.invoke(cli.app, ["status"])
+    assert fresh.exit_code == 0
+    assert all(name in fresh.stdout for name in names)
