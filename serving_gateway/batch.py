@@ -7,7 +7,7 @@ from itertools import chain
 import orjson
 
 from feature_repo.registry.metadata import FeatureVersion
-from feature_repo.stores.keys import escape, key_parts
+from feature_repo.stores.keys import escape, redis_keys
 from foundation.errors import ContractViolation
 
 
@@ -31,10 +31,6 @@ class Batch:
     def size(self) -> int:
         """Number of values asked for."""
         return len(self.features) * len(self.entity_ids)
-
-    def feature_at(self, position: int) -> FeatureVersion:
-        """Return whose value stands at a position."""
-        return self.features[position % len(self.features)]
 
     def keys(self) -> list[str]:
         """
@@ -61,11 +57,10 @@ class Batch:
 
 
 def _keys(feature: FeatureVersion, entity_ids: Sequence[str]) -> list[str]:
-    prefix, suffix = key_parts(feature.feature_name, feature.version)
     if len(feature.join_keys) > 1:
         _check_parts(feature, entity_ids)
-        return [f"{prefix}{entity_id}{suffix}" for entity_id in entity_ids]
-    return [f"{prefix}{escape(entity_id)}{suffix}" for entity_id in entity_ids]
+        return redis_keys(feature.feature_name, feature.version, entity_ids)
+    return redis_keys(feature.feature_name, feature.version, map(escape, entity_ids))
 
 
 def _check_parts(feature: FeatureVersion, entity_ids: Sequence[str]) -> None:

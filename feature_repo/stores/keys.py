@@ -6,7 +6,7 @@ Escaping only `%` and `:` keeps ordinary ids readable and makes the joined form 
 no id can imitate another entity's key, whatever it contains.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,19 +19,9 @@ def escape(part: str) -> str:
     return part.replace("%", "%25").replace(_SEPARATOR, "%3A")
 
 
-def unescape(part: str) -> str:
-    """Undo `escape`."""
-    return part.replace("%3A", _SEPARATOR).replace("%25", "%")
-
-
 def entity_id(join_key_values: Sequence[str]) -> str:
     """Return the entity id of join key values given in declared order."""
     return _SEPARATOR.join(map(escape, join_key_values))
-
-
-def join_key_values(entity_id: str) -> list[str]:
-    """Return the join key values of an entity id, in declared order."""
-    return list(map(unescape, entity_id.split(_SEPARATOR)))
 
 
 def entity_ids(columns: Sequence[pa.ChunkedArray | pa.Array]) -> pa.ChunkedArray | pa.Array:
@@ -53,7 +43,7 @@ def key_parts(feature_name: str, version: str) -> tuple[str, str]:
     return f"feature:{feature_name}:", f":v{version}"
 
 
-def key(feature_name: str, entity_id: str, version: str) -> str:
-    """Return the Redis key of one value: `feature:popularity_score:prod_123:v1.0.0`."""
+def redis_keys(feature_name: str, version: str, entity_ids: Iterable[str]) -> list[str]:
+    """Return the Redis keys of values: `feature:popularity_score:prod_123:v1.0.0`."""
     prefix, suffix = key_parts(feature_name, version)
-    return f"{prefix}{entity_id}{suffix}"
+    return [f"{prefix}{entity_id}{suffix}" for entity_id in entity_ids]

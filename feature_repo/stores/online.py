@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from feast import Entity, FeatureView, RepoConfig, utils
+from feast import Entity, FeatureView, RepoConfig
 from feast.infra.online_stores.online_store import OnlineStore
 from feast.infra.supported_async_methods import SupportedAsyncMethods
 from feast.protos.feast.serving.ServingService_pb2 import GetOnlineFeaturesResponse
@@ -20,11 +19,18 @@ from pydantic import ValidationError
 
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.registry.views import feature_version
+from feature_repo.stores.feast_reads import (
+    PlannedRead,
+    ReadRow,
+    flattened,
+    plan_read,
+    populate,
+    proto_keys,
+    read_rows,
+)
 from feature_repo.stores.json_values import encode
-from feature_repo.stores.keys import key_parts
-from feature_repo.stores.protos import arrow_values, proto_entity_id, proto_value
+from feature_repo.stores.protos import arrow_values, proto_entity_id
 from feature_repo.stores.redis_values import (
-    TimedText,
     delete_values,
     read_timed_texts,
     read_timed_texts_async,
@@ -36,28 +42,8 @@ from foundation.redis import AsyncClient, Client, connect, connect_async
 from foundation.settings import load_settings
 
 WriteRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
-ReadRow = tuple[datetime | None, dict[str, Value] | None]
 Progress = Callable[[int], Any] | None
 GroupedReferences = Sequence[tuple[FeatureView, list[str]]]
-
-
-@dataclass(frozen=True)
-class _PlannedRead:
-    """
-    What one request wants of one feature view.
-
-    Attributes:
-        keys: Redis keys of its unique entities.
-        indexes: For each of them, its rows of the answer.
-        output_length: Rows of the answer.
-    """
-
-    table: FeatureView
-    names: list[str]
-    feature: FeatureVersion
-    keys: list[str]
-    indexes: Sequence[list[int]]
-    output_length: int
 
 
 class VersionedRedisOnlineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # untyped
@@ -131,9 +117,9 @@ class VersionedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # untyped
             where there is no fresh value.
         """
         feature = self._feature(table)
-        keys = _keys(feature, entity_keys)
+        keys = proto_keys(feature, entity_keys)
         found = read_timed_texts(self._client, [feature] * len(keys), keys)
-        return _read_rows(feature, found)
+        return read_rows(feature, found)
 
     async def online_read_async(
         self,
@@ -144,9 +130,9 @@ class VersionedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # untyped
     ) -> list[ReadRow]:
         """Do what `online_read` does, without blocking."""
         feature = self._feature(table)
-        keys = _keys(feature, entity_keys)
+        keys = proto_keys(feature, entity_keys)
         found = await read_timed_texts_async(self._async_client, [feature] * len(keys), keys)
-        return _read_rows(feature, found)
+        return read_rows(feature, found)
 
     def update(
         self,
@@ -185,19 +171,11 @@ class VersionedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # untyped
         include_feature_view_version_metadata: bool,  # noqa: FBT001 - the same
     ) -> None:
         """Read all feature views of a request together: Feast's hook for that."""
-        reads = [
-            self._planned(table, names, join_key_values, entity_name_to_join_key_map)
-            for table, names in grouped_refs
-        ]
-        features, keys = _flattened(reads)
+        reads = self._plan(grouped_refs, join_key_values, entity_name_to_join_key_map)
+        features, keys = flattened(reads)
         found = read_timed_texts(self._client, features, keys)
-        _populate(
-            reads,
-            found,
-            online_features_response,
-            full_feature_names=full_feature_names,
-            with_version_metadata=include_feature_view_version_metadata,
-        )
+        flags = (full_feature_names, include_feature_view_version_metadata)
+        populate(online_features_response, reads, found, *flags)
 
     async def _read_features_per_fv_async(
         self,
@@ -210,33 +188,24 @@ class VersionedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # untyped
         include_feature_view_version_metadata: bool,  # noqa: FBT001 - the same
     ) -> None:
         """Do what `_read_features_per_fv` does, without blocking."""
-        reads = [
-            self._planned(table, names, join_key_values, entity_name_to_join_key_map)
-            for table, names in grouped_refs
-        ]
-        features, keys = _flattened(reads)
+        reads = self._plan(grouped_refs, join_key_values, entity_name_to_join_key_map)
+        features, keys = flattened(reads)
         found = await read_timed_texts_async(self._async_client, features, keys)
-        _populate(
-            reads,
-            found,
-            online_features_response,
-            full_feature_names=full_feature_names,
-            with_version_metadata=include_feature_view_version_metadata,
-        )
+        flags = (full_feature_names, include_feature_view_version_metadata)
+        populate(online_features_response, reads, found, *flags)
 
-    def _planned(
+    def _plan(
         self,
-        table: FeatureView,
-        names: list[str],
+        grouped_refs: GroupedReferences,
         join_key_values: dict[str, list[Value]],
         entity_name_to_join_key_map: dict[str, str],
-    ) -> _PlannedRead:
-        entity_values, indexes, output_length = utils._get_unique_entities(  # noqa: SLF001 - as Feast's own stores do
-            table, join_key_values, entity_name_to_join_key_map
-        )
-        feature = self._feature(table)
-        keys = _keys(feature, utils._get_entity_key_protos(entity_values))  # noqa: SLF001 - the same
-        return _PlannedRead(table, names, feature, keys, indexes, output_length)
+    ) -> list[PlannedRead]:
+        return [
+            plan_read(
+                self._feature(table), table, names, join_key_values, entity_name_to_join_key_map
+            )
+            for table, names in grouped_refs
+        ]
 
     def _feature(self, table: FeatureView) -> FeatureVersion:
         """Return the feature version of a view; parsed once, until its tags change."""
@@ -275,49 +244,3 @@ def _stored_rows(feature: FeatureVersion, data: Sequence[WriteRow]) -> pa.Table:
 
 def _aware(timestamp: datetime) -> datetime:
     return timestamp if timestamp.tzinfo is not None else timestamp.replace(tzinfo=UTC)
-
-
-def _keys(feature: FeatureVersion, entity_keys: Sequence[EntityKey]) -> list[str]:
-    prefix, suffix = key_parts(feature.feature_name, feature.version)
-    return [
-        f"{prefix}{proto_entity_id(entity_key, feature.join_keys)}{suffix}"
-        for entity_key in entity_keys
-    ]
-
-
-def _read_rows(feature: FeatureVersion, found: Sequence[TimedText]) -> list[ReadRow]:
-    return [
-        (None, None)
-        if timed is None
-        else (timed[1], {feature.feature_name: proto_value(timed[0], feature.feature_type)})
-        for timed in found
-    ]
-
-
-def _flattened(reads: Sequence[_PlannedRead]) -> tuple[list[FeatureVersion], list[str]]:
-    features = [read.feature for read in reads for _ in read.keys]
-    return features, [key for read in reads for key in read.keys]
-
-
-def _populate(
-    reads: Sequence[_PlannedRead],
-    found: Sequence[TimedText],
-    response: GetOnlineFeaturesResponse,
-    *,
-    full_feature_names: bool,
-    with_version_metadata: bool,
-) -> None:
-    start = 0
-    for read in reads:
-        stop = start + len(read.keys)
-        utils._populate_response_from_feature_data(  # noqa: SLF001 - as Feast's own stores do
-            read.names,
-            _read_rows(read.feature, found[start:stop]),
-            read.indexes,
-            response,
-            full_feature_names,
-            read.table,
-            read.output_length,
-            with_version_metadata,
-        )
-        start = stop

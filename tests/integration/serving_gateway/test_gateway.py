@@ -10,7 +10,7 @@ import redis
 from fastapi import FastAPI
 
 from feature_repo.registry.catalog import Catalog, read_catalog
-from feature_repo.stores.keys import entity_id, key
+from feature_repo.stores.keys import entity_id, redis_keys
 from foundation.errors import StoreUnavailable
 from foundation.settings import Settings
 from serving_gateway.feature_store import FeatureStore
@@ -23,7 +23,8 @@ AFFINITY = '{"BOOKS":0.25,"Spiel & Spaß":1}'
 
 
 def _store(valkey: redis.Redis, feature_name: str, identifier: str, text: str) -> None:
-    valkey.set(key(feature_name, entity_id([identifier]), "1.0.0"), text)
+    [key] = redis_keys(feature_name, "1.0.0", [entity_id([identifier])])
+    valkey.set(key, text)
 
 
 def _batch(client: httpx.Client, **body: Any) -> dict[str, Any]:  # noqa: ANN401 - what tests send

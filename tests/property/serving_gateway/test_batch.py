@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_repo.registry.gather import gather_features
-from feature_repo.stores.keys import entity_id, key
+from feature_repo.stores.keys import entity_id, redis_keys
 from foundation.errors import ContractViolation
 from serving_gateway.batch import Batch
 
@@ -58,9 +58,10 @@ def test_keys_are_those_of_the_stores(request: tuple[list[str], list[object]]) -
     entity_ids, features = request
     batch = Batch(features=FEATURES[: len(features)], entity_ids=entity_ids)
     assert batch.keys() == [
-        key(feature.feature_name, entity_id([entity]), feature.version)
+        key
         for entity in entity_ids
         for feature in batch.features
+        for key in redis_keys(feature.feature_name, feature.version, [entity_id([entity])])
     ]
 
 
@@ -69,7 +70,7 @@ def test_composite_ids_need_all_their_parts(parts: list[str]) -> None:
     """Two escaped parts are a pair's id; any other number is refused."""
     batch = Batch(features=[PAIR], entity_ids=[entity_id(parts)])
     if len(parts) == 2:
-        assert batch.keys() == [key("pair_score", entity_id(parts), PAIR.version)]
+        assert batch.keys() == redis_keys("pair_score", PAIR.version, [entity_id(parts)])
     else:
         with pytest.raises(ContractViolation, match="2 parts of pair_score"):
             batch.keys()

@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_repo.stores.keys import entity_id, entity_ids, join_key_values, key
+from feature_repo.stores.keys import entity_id, entity_ids, redis_keys
 
 # Rich in what could confuse: separators, escapes, and what looks like a version.
 parts = st.text(
@@ -13,23 +13,18 @@ parts = st.text(
 several = st.lists(parts, min_size=1, max_size=3)
 
 
-@given(values=several)
-def test_join_key_values_come_back(values: list[str]) -> None:
-    """An entity id tells its join key values."""
-    assert join_key_values(entity_id(values)) == values
-
-
 @given(one=several, other=several)
 def test_different_entities_have_different_keys(one: list[str], other: list[str]) -> None:
     """Two keys are equal only if all join key values are."""
-    same = key("f", entity_id(one), "1.0.0") == key("f", entity_id(other), "1.0.0")
-    assert same == (one == other)
+    first, second = redis_keys("f", "1.0.0", [entity_id(one), entity_id(other)])
+    assert (first == second) == (one == other)
 
 
 @given(identifier=parts, other=parts)
 def test_no_id_imitates_another_version(identifier: str, other: str) -> None:
     """Keys of two versions of a feature are never equal."""
-    assert key("f", entity_id([identifier]), "1.0.0") != key("f", entity_id([other]), "1.0.1")
+    one = redis_keys("f", "1.0.0", [entity_id([identifier])])
+    assert one != redis_keys("f", "1.0.1", [entity_id([other])])
 
 
 @given(rows=st.lists(st.tuples(parts, parts), max_size=10))
