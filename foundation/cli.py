@@ -14,7 +14,7 @@ from foundation.settings import load_settings
 # In a file or a pipe nothing says how wide the output may be; 80 columns would cut the tables up.
 _WIDTH_OF_PIPES = 140
 console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_PIPES)
-error_console = Console(stderr=True)
+error_console = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH_OF_PIPES)
 
 
 def new_app(help_text: str) -> typer.Typer:

@@ -57,7 +57,7 @@ def run(
         except BaseException as error:
             message = str(error) or type(error).__name__
             runs.record_failure(connection, attempt, finished_at=clock.now(), error=message)
-            _log.warning("run_failed", feature=feature.reference, error=message)
+            _log.warning("run_failed", feature=feature.reference, error=type(error).__name__)
             raise
         runs.record_success(
             connection, attempt, finished_at=clock.now(), online_row_count=report.online_row_count

@@ -62,6 +62,6 @@ def check_table(records: Sequence[Mapping[str, Any]]) -> Table:
                     check["check_type"],
                     check["expectation"],
                     check["observed"],
-                    ", ".join(f"{key}: {value}" for key, value in check["samples"].items()),
+                    ", ".join(f"{s['row']}: {s['value']}" for s in check["samples"]),
                 )
     return table

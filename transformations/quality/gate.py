@@ -25,7 +25,7 @@ class Check:
         expectation: What was expected, in words.
         success: Whether it was met.
         observed: What was found instead; None if it was met.
-        samples: A few rows that failed, by index of the frame.
+        samples: A few rows that failed, each by its label in the frame, an entity id, and its value.
     """
 
     check_type: str
@@ -33,7 +33,7 @@ class Check:
     expectation: str
     success: bool
     observed: str | None
-    samples: Mapping[str, Any]
+    samples: Sequence[Mapping[str, Any]]
 
     def as_record(self) -> dict[str, Any]:
         """Return the check as JSON-ready fields."""
@@ -91,32 +91,39 @@ def _check(found: Any, subject: str) -> Check:  # noqa: ANN401 - GX's result has
         expectation=_in_words(configuration.type, configuration.kwargs),
         success=bool(found.success),
         observed=observed,
-        samples=dict(
-            zip(
-                map(str, found.result.get("partial_unexpected_index_list") or ()),
-                map(_plain, found.result.get("partial_unexpected_list") or ()),
+        samples=[
+            {"row": str(row), "value": _plain(value)}
+            for row, value in zip(
+                found.result.get("partial_unexpected_index_list") or (),
+                found.result.get("partial_unexpected_list") or (),
                 strict=False,
             )
-        ),
+        ],
     )
 
 
 def _observed(result: Mapping[str, Any]) -> str:
-    if result.get("unexpected_count"):
-        values = ", ".join(str(v) for v in result.get("partial_unexpected_list") or ())
-        share = f"{result['unexpected_count']} of {result['element_count']} rows are not"
+    values = ", ".join(str(_plain(v)) for v in result.get("partial_unexpected_list") or ())
+    if result.get("unexpected_count") and result["element_count"] > 1:
+        share = f"{result['unexpected_count']} of {result['element_count']} rows fail"
         return f"{share}: {values}" if values else share
-    return f"found {_plain(result.get('observed_value'))}"
+    return f"found {values or _plain(result.get('observed_value'))}"
 
 
 def _in_words(expectation_type: str, kwargs: Mapping[str, Any]) -> str:
-    limits = {
-        name: value
-        for name, value in kwargs.items()
-        if name in {"column", "min_value", "max_value"} and value is not None
-    }
-    words = expectation_type.removeprefix("expect_").replace("_", " ")
-    return f"{words} ({', '.join(f'{name} {value}' for name, value in limits.items())})"
+    column = kwargs.get("column")
+    limits = " and ".join(
+        f"at {which} {kwargs[name]:g}"
+        for which, name in (("least", "min_value"), ("most", "max_value"))
+        if kwargs.get(name) is not None
+    )
+    return {
+        "expect_column_values_to_be_between": f"{column} {limits}",
+        "expect_column_mean_to_be_between": f"mean of {column} {limits}",
+        "expect_column_values_to_not_be_null": f"no null in {column}",
+        "expect_column_values_to_be_unique": f"no {column} twice",
+        "expect_table_row_count_to_be_between": f"row count {limits}",
+    }[expectation_type]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever pandas held

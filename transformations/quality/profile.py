@@ -59,13 +59,14 @@ def value_frames(
 
     Returns:
         First entity_id and feature_value, for a map or vector its number of items; one row an
-        entity. Then, for a map or vector only, one row an item: `item`, indexed by the row of its
-        entity in the first frame.
+        entity. Then, for a map or vector only, one row an item: `item`. Both are indexed by entity
+        id, so that a row that fails is known by it.
     """
-    entities = pd.DataFrame({"entity_id": values["entity_id"].to_pandas()})
+    entity_ids = values["entity_id"].to_pandas().to_numpy()
+    entities = pd.DataFrame({"entity_id": entity_ids}, index=entity_ids)
     column = values["feature_value"].combine_chunks()
     if feature_type in {FeatureType.FLOAT, FeatureType.STRING}:
-        return entities.assign(feature_value=column.to_pandas()), None
+        return entities.assign(feature_value=column.to_pandas().to_numpy()), None
     items = column.items if feature_type is FeatureType.MAP else column.values
     lengths = np.diff(column.offsets.to_numpy())
     present = column.is_valid().to_numpy(zero_copy_only=False)
@@ -73,6 +74,6 @@ def value_frames(
         entities.assign(feature_value=np.where(present, lengths, np.nan)),
         pd.DataFrame(
             {"item": items.to_numpy(zero_copy_only=False)},
-            index=np.repeat(np.arange(len(lengths)), lengths),
+            index=np.repeat(entity_ids, lengths),
         ),
     )

@@ -114,7 +114,7 @@ def test_only_events_up_to_the_instant_count(shop: Settings, popularity: Feature
 
 def test_old_events_stop_a_live_run(shop: Settings, popularity: FeatureVersion) -> None:
     """Without fresh events nothing is computed; the record says which check failed."""
-    with pytest.raises(QualityGateFailed, match="age_seconds"):
+    with pytest.raises(QualityGateFailed, match="age_seconds at most 300"):
         pipeline.run(shop, popularity)
     assert _rows(shop, "SELECT count(*) FROM feature_latest") == [(0,)]
     [(status, checks)] = _rows(shop, "SELECT status, checks FROM computation_runs")
@@ -126,7 +126,7 @@ def test_an_empty_table_stops_a_run(shop: Settings, popularity: FeatureVersion) 
     """No events at all is a failure of the input, not a shop without interest."""
     with connect(shop) as connection:
         connection.execute("TRUNCATE events")
-    with pytest.raises(QualityGateFailed, match="row_count"):
+    with pytest.raises(QualityGateFailed, match="row_count at least 1"):
         pipeline.run(shop, popularity, as_of=AS_OF)
 
 
@@ -135,13 +135,16 @@ def test_values_out_of_range_are_not_published(shop: Settings, popularity: Featu
     pipeline.run(shop, popularity, as_of=AS_OF - timedelta(days=1))
     before = _rows(shop, "SELECT * FROM feature_latest ORDER BY 1")
     narrow = popularity.model_copy(update={"valid_range": (0.0, 0.5)})
-    with pytest.raises(QualityGateFailed, match=r"max_value 0\.5"):
+    with pytest.raises(
+        QualityGateFailed,
+        match=r"feature_value at least 0 and at most 0\.5; 3 of 4 rows fail",
+    ):
         pipeline.run(shop, narrow, as_of=AS_OF)
     assert _rows(shop, "SELECT * FROM feature_latest ORDER BY 1") == before
     [(checks,)] = _rows(shop, "SELECT checks FROM computation_runs WHERE status = 'failed'")
     [failed] = [check for check in checks if not check["success"]]
     assert failed["check_type"] == "range"
-    assert 1.0 in failed["samples"].values()
+    assert {"row": "p%3A1", "value": 1.0} in failed["samples"]
 
 
 def test_half_the_rows_missing_is_refused(shop: Settings, popularity: FeatureVersion) -> None:
@@ -149,7 +152,7 @@ def test_half_the_rows_missing_is_refused(shop: Settings, popularity: FeatureVer
     pipeline.run(shop, popularity, as_of=AS_OF - timedelta(days=1))
     with connect(shop) as connection:
         connection.execute("DELETE FROM products WHERE product_id > 'p:0'")
-    with pytest.raises(QualityGateFailed, match="row count"):
+    with pytest.raises(QualityGateFailed, match="row count at least 2; found 1"):
         pipeline.run(shop, popularity, as_of=AS_OF)
 
 
