@@ -25,7 +25,7 @@ class Check:
         expectation: What was expected, in words.
         success: Whether it was met.
         observed: What was found instead; None if it was met.
-        samples: A few rows that failed, each by its label in the frame, an entity id, and its value.
+        samples: A few rows that failed, each by its label in the frame and its value.
     """
 
     check_type: str
