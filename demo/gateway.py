@@ -1,6 +1,7 @@
 """A gateway for the demo, in a process of its own on a free port."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -23,7 +24,7 @@ def running_gateway() -> Iterator[httpx.Client]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "serving_gateway", "serve", "--host", _HOST]
     with (
-        subprocess.Popen([*command, "--port", str(port)]) as process,  # noqa: S603 - our own
+        subprocess.Popen([*command, "--port", str(port)], env=_environment()) as process,  # noqa: S603 - our own
         httpx.Client(base_url=f"http://{_HOST}:{port}") as client,
     ):
         try:
@@ -35,3 +36,8 @@ def running_gateway() -> Iterator[httpx.Client]:
             yield client
         finally:
             process.terminate()
+
+
+def _environment() -> dict[str, str]:
+    """Return this process' environment without what importing Feast has put there."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("PROMETHEUS_MULTIPROC")}

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+# Before Feast: it would switch all metrics of the process to files that processes share.
+import prometheus_client  # noqa: F401
 import pytest
 import redis
 
