@@ -23,7 +23,8 @@ from foundation.settings import Settings, load_settings
 from transformations import pipeline
 from transformations.tables import report_table
 
-_HISTORY_WEEKS = 3
+_HISTORY_WEEKS = 2
+_ROWS_PER_WEEK = 4
 _CANDIDATES = 100
 _RANKED_ROWS = 10
 
@@ -126,9 +127,9 @@ def _train(settings: Settings, midnights: list[datetime]) -> None:
     from feast import FeatureStore  # noqa: PLC0415 - takes seconds
 
     with connect(settings) as connection:
-        bought = shop.purchases(connection, count=2 * len(midnights))
+        bought = shop.purchases(connection, count=_ROWS_PER_WEEK * len(midnights))
     entity_rows = pd.DataFrame(bought, columns=["user_id", "product_id"]).assign(
-        event_timestamp=[instant + timedelta(minutes=30) for instant in midnights] * 2
+        event_timestamp=[at + timedelta(minutes=30) for at in midnights] * _ROWS_PER_WEEK
     )
     store = FeatureStore(repo_path=str(REPO_PATH))
     rows = store.get_historical_features(
