@@ -8,6 +8,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from foundation.endpoints import resolve_endpoints
+from foundation.errors import StoreUnavailable
 from foundation.settings import Settings
 
 Client: TypeAlias = redis.Redis | redis.RedisCluster
@@ -15,14 +16,26 @@ AsyncClient: TypeAlias = redis.asyncio.Redis | redis.asyncio.RedisCluster
 
 
 def connect(settings: Settings) -> Client:
-    """Return a client for bulk writes and maintenance; it connects at its first command."""
+    """
+    Return a client for bulk writes and maintenance.
+
+    It connects at its first command; to a cluster at once, to learn its nodes.
+
+    Raises:
+        StoreUnavailable: The cluster can't be reached.
+    """
     url = resolve_endpoints(settings).redis_url.get_secret_value()
     kind = redis.RedisCluster if settings.redis_cluster else redis.Redis
-    client: Client = kind.from_url(
-        url,
-        socket_timeout=settings.redis_write_timeout_seconds,
-        socket_connect_timeout=settings.redis_connect_timeout_seconds,
-    )
+    try:
+        client: Client = kind.from_url(
+            url,
+            socket_timeout=settings.redis_write_timeout_seconds,
+            socket_connect_timeout=settings.redis_connect_timeout_seconds,
+        )
+    except (redis.RedisError, redis.RedisClusterException) as error:
+        raise StoreUnavailable(
+            f"Redis Cluster: {error}", hint="FEATURE_STORE_REDIS_URL must name one of its nodes."
+        ) from error
     return client
 
 

@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import FloatList, Map, Value
 
 from feature_repo.registry.metadata import FeatureType
 from feature_repo.stores.json_values import VALUE_TYPES
 from feature_repo.stores.keys import entity_id
+from foundation.errors import ContractViolation
 
 
 def proto_entity_id(entity_key: EntityKey, join_keys: Sequence[str]) -> str:
@@ -25,8 +27,24 @@ def proto_entity_id(entity_key: EntityKey, join_keys: Sequence[str]) -> str:
 
 
 def arrow_values(protos: Iterable[Value], feature_type: FeatureType) -> pa.Array:
-    """Return values as a column of the feature type's Arrow type; an empty value is null."""
-    return pa.array([_plain(proto, feature_type) for proto in protos], VALUE_TYPES[feature_type])
+    """
+    Return values as a column of the feature type's Arrow type; an empty value is null.
+
+    Raises:
+        ContractViolation: A number is NaN or infinite, or an item of a map is no number: JSON has
+            no text for it.
+    """
+    values = pa.array([_plain(proto, feature_type) for proto in protos], VALUE_TYPES[feature_type])
+    match feature_type:
+        case FeatureType.FLOAT:
+            _refuse_non_finite(values.drop_null())
+        case FeatureType.VECTOR:
+            _refuse_non_finite(values.flatten())
+        case FeatureType.MAP:
+            _refuse_non_finite(values.items)
+        case FeatureType.STRING:
+            pass
+    return values
 
 
 def proto_value(text: bytes, feature_type: FeatureType) -> Value:
@@ -47,12 +65,14 @@ def _scalar_text(proto: Value) -> str:
     return str(getattr(proto, proto.WhichOneof("val") or "string_val"))
 
 
-Plain = float | str | list[float] | list[tuple[str, float]] | None
+Plain = float | str | list[float] | list[tuple[str, float | None]] | None
+
+_NUMBER_KINDS = {"double_val", "float_val", "int32_val", "int64_val"}
 
 
 def _plain(proto: Value, feature_type: FeatureType) -> Plain:
     kind = proto.WhichOneof("val")
-    if kind is None:
+    if kind is None or kind == "null_val":
         return None
     value = getattr(proto, kind)
     match feature_type:
@@ -61,7 +81,18 @@ def _plain(proto: Value, feature_type: FeatureType) -> Plain:
         case FeatureType.VECTOR:
             return list(value.val)
         case FeatureType.MAP:
-            return [
-                (name, float(getattr(item, item.WhichOneof("val") or "double_val")))
-                for name, item in value.val.items()
-            ]
+            return [(name, _number(item)) for name, item in value.val.items()]
+
+
+def _number(proto: Value) -> float | None:
+    kind = proto.WhichOneof("val")
+    return float(getattr(proto, kind)) if kind in _NUMBER_KINDS else None
+
+
+def _refuse_non_finite(numbers: pa.Array) -> None:
+    if numbers.null_count or not pc.all(pc.is_finite(numbers), min_count=0).as_py():
+        raise ContractViolation(
+            "a value to store in Redis has a number that is NaN or infinite, or a map's item that "
+            "is no number",
+            hint="JSON can't hold it: correct the value, or leave it out.",
+        )

@@ -11,25 +11,21 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import redis
 import redis.asyncio
-from redis.crc import key_slot
 
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.keys import key_parts
+from feature_repo.stores.redis_batches import batches
 from feature_repo.stores.resp import bulk_strings, script_calls
-from foundation.errors import StoreUnavailable
+from foundation.errors import ContractViolation, StoreUnavailable
 from foundation.redis import AsyncClient, Client
 
-Rows = np.ndarray[tuple[int], np.dtype[np.int64]]
-
-# Measured: larger calls are no faster, and keep Redis from others for longer than a millisecond.
-_ROWS_PER_CALL = 250
 _CALLS_IN_FLIGHT = 32
-_ROWS_PER_PASS = 100_000
+# Of input; building commands takes a few times as much memory.
+_BYTES_PER_PASS = 32_000_000
 _KEYS_PER_SCAN = 1_000
 
 # An expiry is the event timestamp shifted by a constant, so expiries compare like timestamps. A key
@@ -68,14 +64,17 @@ def write_values(
         Number of values stored.
 
     Raises:
+        ContractViolation: A value is null; nothing has been stored.
         StoreUnavailable: Redis can't be reached, or refuses; some values may have been stored.
     """
+    _refuse_nulls(feature, values)
+    rows_per_pass = 1 + values.num_rows * _BYTES_PER_PASS // max(values.nbytes, 1)
     stored = 0
     with _translated_errors():
         for node in _primaries(client):
             node.script_load(_STORE_NEWER_OR_EQUAL)
-        for start in range(0, values.num_rows, _ROWS_PER_PASS):
-            stored += _write_pass(client, feature, values.slice(start, _ROWS_PER_PASS), now)
+        for start in range(0, values.num_rows, rows_per_pass):
+            stored += _write_pass(client, feature, values.slice(start, rows_per_pass), now)
     return stored
 
 
@@ -171,34 +170,38 @@ async def read_timed_texts_async(
         return _timed(features, await pipeline.execute())
 
 
+def _refuse_nulls(feature: FeatureVersion, values: pa.Table) -> None:
+    for name in ("entity_id", "feature_value", "timestamp"):
+        if nulls := values[name].null_count:
+            raise ContractViolation(
+                f"{feature.reference}: {nulls:,} of {values.num_rows:,} rows have no {name}",
+                hint="Leave out what has no value before writing to Redis.",
+            )
+
+
 def _write_pass(client: Client, feature: FeatureVersion, rows: pa.Table, now: datetime) -> int:
     expiries = _expiries(rows["timestamp"], feature.staleness_tolerance)
-    stored = 0
-    for expiry in pc.unique(expiries).to_pylist():
-        if expiry > _milliseconds(now):
-            stored += _write_expiring(
-                client, feature, rows.filter(pc.equal(expiries, expiry)), expiry
-            )
-    return stored
-
-
-def _write_expiring(client: Client, feature: FeatureVersion, rows: pa.Table, expiry: int) -> int:
+    fresh = pc.greater(expiries, _milliseconds(now))
+    rows = rows.filter(fresh).combine_chunks()
+    expiries = expiries.filter(fresh).to_numpy()
     prefix, suffix = key_parts(feature.feature_name, feature.version)
-    identifiers, texts = (
-        pa.concat_arrays(rows[name].chunks) for name in ("entity_id", "feature_value")
-    )
+    identifiers, texts = (_one_array(rows[name]) for name in ("entity_id", "feature_value"))
     keys = pc.binary_join_element_wise(prefix, identifiers, suffix, "")
     stored = 0
-    for node, order, lengths in _batches(client, keys):
+    for node, batch in batches(client, keys, expiries):
         calls = script_calls(
             _SCRIPT_SHA,
-            bulk_strings(keys.take(order)),
-            bulk_strings(texts.take(order)),
-            first_argument=str(expiry),
-            lengths=lengths,
+            bulk_strings(keys.take(batch.order)),
+            bulk_strings(texts.take(batch.order)),
+            first_arguments=batch.expiries,
+            lengths=batch.lengths,
         )
         stored += _send(node, calls)
     return stored
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.StringArray:
+    return column.chunk(0) if column.num_chunks else pa.array([], pa.string())
 
 
 def _expiries(timestamps: pa.ChunkedArray, tolerance: timedelta) -> pa.ChunkedArray:
@@ -213,30 +216,6 @@ def _expiries(timestamps: pa.ChunkedArray, tolerance: timedelta) -> pa.ChunkedAr
 
 def _milliseconds(instant: datetime) -> int:
     return int(instant.timestamp() * 1_000)
-
-
-def _batches(
-    client: Client, keys: pa.StringArray
-) -> Iterator[tuple[redis.Redis, pa.Array, list[int]]]:
-    """Yield for each node its client, its rows, and how many of them each call takes."""
-    if isinstance(client, redis.Redis):
-        full, rest = divmod(len(keys), _ROWS_PER_CALL)
-        yield client, pa.array(np.arange(len(keys))), [_ROWS_PER_CALL] * full + [rest] * bool(rest)
-        return
-    # A call may touch one slot only.
-    slots = np.fromiter((key_slot(key.encode()) for key in keys.to_pylist()), np.int64, len(keys))
-    order = np.argsort(slots, kind="stable")
-    starts = np.flatnonzero(np.diff(slots[order], prepend=-1))
-    by_node: dict[str, list[Rows]] = {}
-    for rows in np.split(order, starts[1:]):
-        node = client.nodes_manager.get_node_from_slot(int(slots[rows[0]]))
-        by_node.setdefault(node.name, []).extend(
-            np.split(rows, range(_ROWS_PER_CALL, len(rows), _ROWS_PER_CALL))
-        )
-    for name, calls in by_node.items():
-        node = client.get_node(node_name=name)
-        lengths = [len(rows) for rows in calls]
-        yield client.get_redis_connection(node), pa.array(np.concatenate(calls)), lengths
 
 
 def _send(node: redis.Redis, calls: Sequence[bytes]) -> int:
@@ -261,13 +240,16 @@ def _send(node: redis.Redis, calls: Sequence[bytes]) -> int:
 def _primaries(client: Client) -> list[redis.Redis]:
     if isinstance(client, redis.Redis):
         return [client]
+    # What goes to single nodes bypasses the client's own ways to learn that slots have moved.
+    client.nodes_manager.initialize()
     return [client.get_redis_connection(node) for node in client.get_primaries()]
 
 
 def _timed(features: Sequence[FeatureVersion], answers: Sequence[Any]) -> list[TimedText]:
+    # A key can expire between the two questions, all keys of one run together.
     return [
         None
-        if text is None
+        if text is None or expiry < 0
         else (text, datetime.fromtimestamp(expiry / 1_000, UTC) - feature.staleness_tolerance)
         for feature, text, expiry in zip(features, answers[::2], answers[1::2], strict=True)
     ]

@@ -23,7 +23,7 @@ def script_calls(
     keys: pa.StringArray,
     arguments: pa.StringArray,
     *,
-    first_argument: str,
+    first_arguments: Sequence[int],
     lengths: Sequence[int],
 ) -> list[bytes]:
     """
@@ -33,19 +33,19 @@ def script_calls(
         sha: Digest of the script.
         keys: Each row's key, a bulk string.
         arguments: Each row's argument, a bulk string.
-        first_argument: What stands before the rows' arguments in every call.
+        first_arguments: What stands before the rows' arguments in each call.
         lengths: How many rows each call takes; they add up to all.
     """
     key_text, key_offsets = _text(keys)
     argument_text, argument_offsets = _text(arguments)
     calls, start = [], 0
-    for length in lengths:
+    for first_argument, length in zip(first_arguments, lengths, strict=True):
         stop = start + length
         head = [f"*{4 + 2 * length}\r\n".encode(), *map(_bulk, ("EVALSHA", sha, str(length)))]
         calls.append(
             b"".join(head)
             + key_text[key_offsets[start] : key_offsets[stop]]
-            + _bulk(first_argument)
+            + _bulk(str(first_argument))
             + argument_text[argument_offsets[start] : argument_offsets[stop]]
         )
         start = stop

@@ -6,6 +6,8 @@ from functools import partial
 import pyarrow as pa
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from feature_repo.registry.metadata import FeatureType
 from feature_repo.stores.redis_values import (
@@ -14,8 +16,8 @@ from feature_repo.stores.redis_values import (
     read_timed_texts,
     write_values,
 )
-from foundation.errors import StoreUnavailable
-from foundation.redis import Client, connect_async
+from foundation.errors import ContractViolation, StoreUnavailable
+from foundation.redis import Client, connect, connect_async
 from foundation.settings import Settings
 from tests.integration.feature_repo.stores.conftest import make_feature
 
@@ -77,7 +79,7 @@ def test_an_equally_old_value_is_a_correction(client: Client) -> None:
     ("age", "stored"),
     [
         (timedelta(hours=1), 0),
-        (timedelta(minutes=50), 1),
+        (timedelta(minutes=20), 1),
         (timedelta(days=9), 0),
     ],
 )
@@ -103,6 +105,71 @@ def test_many_values_of_mixed_ages_all_arrive(client: Client) -> None:
     )
     assert found[0] is None
     assert [timed and timed[0] for timed in found[1:]] == [b"100", b"1"]
+
+
+def test_values_with_times_of_their_own_live_as_long(client: Client) -> None:
+    """Every row of one table can have its own event timestamp, and expires by it."""
+    ages = {f"p{n}": timedelta(seconds=n) for n in range(600)}
+    tables = [_values({name: f"{age.seconds}"}, NOW - age) for name, age in ages.items()]
+    assert write(client, values=pa.concat_tables(tables)) == len(ages)
+    keys = [f"feature:score:{name}:v1.0.0" for name in ages]
+    expected = [
+        (b"%d" % age.seconds, NOW.replace(microsecond=123_000) - age) for age in ages.values()
+    ]
+    assert read_timed_texts(client, [FEATURE] * len(keys), keys) == expected
+
+
+def test_of_one_entity_the_newest_row_stays(client: Client) -> None:
+    """Whatever the order of the table; of equally old ones the last."""
+    second = timedelta(seconds=1)
+    rows = [("1", NOW - second), ("2", NOW), ("3", NOW), ("4", NOW - 2 * second)]
+    write(client, values=pa.concat_tables([_values({"a": text}, at) for text, at in rows]))
+    assert client.get("feature:score:a:v1.0.0") == b"3"
+
+
+@pytest.mark.parametrize("column", ["entity_id", "feature_value", "timestamp"])
+def test_nulls_are_refused_before_anything_is_stored(valkey: redis.Redis, column: str) -> None:
+    """A row without id, value or timestamp breaks the contract, and says which."""
+    complete = _values({"a": "1", "b": "2"})
+    place = complete.column_names.index(column)
+    holed = pa.array([complete[column][0].as_py(), None], complete[column].type)
+    with pytest.raises(ContractViolation, match=f"1 of 2 rows have no {column}"):
+        write(valkey, values=complete.set_column(place, column, holed))
+    assert valkey.dbsize() == 0
+
+
+def test_what_does_not_expire_is_not_a_value(valkey: redis.Redis) -> None:
+    """A key without an expiry, or just expired, has no event timestamp to tell."""
+    valkey.set("feature:score:a:v1.0.0", "1")
+    assert read_timed_texts(valkey, [FEATURE], ["feature:score:a:v1.0.0"]) == [None]
+
+
+def test_writes_follow_a_slot_that_moved(cluster: redis.RedisCluster) -> None:
+    """A client that has known the cluster for long finds the new owner."""
+    key = "feature:score:a:v1.0.0"
+    nodes = cluster.get_primaries()
+    old = cluster.get_node_from_key(key)
+    new = next(node for node in nodes if node.name != old.name)
+    identity = cluster.get_redis_connection(new).execute_command("CLUSTER MYID").decode()
+    for node in nodes:
+        cluster.get_redis_connection(node).execute_command(
+            "CLUSTER SETSLOT", cluster.keyslot(key), "NODE", identity
+        )
+    assert write(cluster, values=_values({"a": "1"})) == 1
+    assert cluster.get_redis_connection(new).get(key) == b"1"
+
+
+def test_an_unreachable_cluster_is_said_to_be_unavailable() -> None:
+    """Its client asks for the nodes when it is made."""
+    settings = Settings.model_validate(
+        {
+            "redis_url": "redis://127.0.0.1:1",
+            "redis_cluster": True,
+            "postgres_url": "postgresql://nowhere",
+        }
+    )
+    with pytest.raises(StoreUnavailable, match="Redis Cluster"):
+        connect(settings)
 
 
 def test_ids_of_any_kind_are_stored_under_their_own_keys(client: Client) -> None:
@@ -176,7 +243,7 @@ async def test_texts_come_from_all_nodes(cluster: redis.RedisCluster, cluster_po
 
 def test_a_dead_redis_is_said_to_be_unavailable() -> None:
     """The driver's error becomes ours."""
-    client = redis.Redis(port=1)
+    client = redis.Redis(port=1, retry=Retry(NoBackoff(), retries=0))
     with pytest.raises(StoreUnavailable, match="Redis"):
         write(client, values=_values({"a": "1"}))
     client.close()
