@@ -5,6 +5,7 @@ The servers outlive the command that starts them. `servers.json` in the data fol
 listen; whoever needs them reads it through `foundation.endpoints`.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -146,7 +147,7 @@ def _start_postgres(pgdata: Path) -> str:
         with (pgdata / "postgresql.conf").open("a") as configuration:
             configuration.write(_POSTGRES_CONFIGURATION)
     try:
-        server.start()
+        _attach(server)
     except subprocess.SubprocessError as error:
         raise StoreUnavailable(
             "the embedded PostgreSQL did not start", hint=f"Its log is {pgdata / 'log'}."
@@ -154,12 +155,17 @@ def _start_postgres(pgdata: Path) -> str:
     return str(server.get_uri())
 
 
+def _attach(server: "PostgresServer") -> None:
+    """Start the server unless it runs; it outlives this process either way."""
+    server.start()
+    atexit.unregister(server._cleanup)  # noqa: SLF001 - there is no other way in
+
+
 def _stop_postgres(pgdata: Path) -> None:
     if (pgdata / "postmaster.pid").exists():
         server = _postgres_server(pgdata)
-        server.start()  # attaches
+        _attach(server)
         server.stop()
-        server.cleanup()
 
 
 def _start_valkey(folder: Path, previous: EmbeddedServers | None) -> str:
