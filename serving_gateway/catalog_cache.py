@@ -58,6 +58,8 @@ class CatalogCache:
             self._catalog = await asyncio.to_thread(self._read)
         except FeatureStoreError as error:
             _log.warning("catalog_not_refreshed", error=error.message)
+        except Exception:  # noqa: BLE001 - whatever Feast raises, the next reading may succeed
+            _log.error("catalog_not_refreshed", exc_info=True)
         else:
             self._read_at = clock.now()
 

@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-import redis
 from fastapi import FastAPI, Request
 
 from feature_repo.registry.catalog import Catalog
-from foundation.redis import AsyncClient, connect_async
+from foundation.redis import connect_async
 from foundation.settings import Settings
 from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.feature_store import FeatureStore
@@ -27,14 +26,7 @@ class Resources:
     store: FeatureStore
     catalog: CatalogCache
     instruments: Instruments
-    redis: AsyncClient
-
-    async def online_answers(self) -> bool:
-        """Tell whether Redis answers."""
-        try:
-            return bool(await self.redis.ping())
-        except (redis.RedisError, redis.RedisClusterException, OSError):
-            return False
+    online: OnlineTier
 
 
 def resources_of(request: Request) -> Resources:
@@ -56,9 +48,13 @@ async def running(
         read_catalog, interval=timedelta(seconds=settings.catalog_refresh_seconds)
     )
     instruments.watch_catalog_age(catalog.age_seconds)
-    tiers = (OnlineTier(client), DefaultTier())
-    store = FeatureStore(settings, catalog, tiers, instruments)
-    app.state.resources = Resources(store, catalog, instruments, client)
+    online = OnlineTier(
+        client,
+        connections=settings.redis_max_connections,
+        wait_seconds=settings.redis_timeout_seconds,
+    )
+    store = FeatureStore(settings, catalog, (online, DefaultTier()), instruments)
+    app.state.resources = Resources(store, catalog, instruments, online)
     await catalog.refresh()
     # A collection over all that Feast imported would stall requests for a tenth of a second.
     gc.collect()

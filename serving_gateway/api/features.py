@@ -3,13 +3,14 @@
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from foundation.errors import UnknownVersion
 from serving_gateway.api.models import (
     BatchRequest,
     BatchResponse,
     CatalogResponse,
+    EntityId,
     FeatureResponse,
     ValueResponse,
     Version,
@@ -81,7 +82,7 @@ async def show_feature(request: Request, feature_name: str) -> FeatureResponse:
 async def read_value(
     request: Request,
     feature_name: str,
-    entity_id: str,
+    entity_id: Annotated[EntityId, Path(examples=["prod_123"])],
     version: Annotated[Version | None, Query(examples=["1.0.0"])] = None,
 ) -> ValueResponse:
     """Return one value; if no tier has it, the feature's default, or null."""

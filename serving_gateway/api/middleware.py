@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foundation.errors import LimitExceeded
+from serving_gateway.api.problems import unexpected
 from serving_gateway.instrumentation import Instruments
 
 _HEADER = "X-Request-ID"
@@ -18,6 +19,8 @@ _SOUND_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 class RequestMiddleware:
     """
     Binds the request's id to its logs, caps its body, and records its outcome.
+
+    Answers what nobody foresaw, too: Starlette would do so outside, where the id is unknown.
 
     Plain ASGI: Starlette's BaseHTTPMiddleware would cost more than reading a batch from Redis.
 
@@ -39,7 +42,7 @@ class RequestMiddleware:
             return
         started = time.perf_counter()
         request_id = _request_id(Headers(scope=scope))
-        status = 500
+        status: int | None = None
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -51,10 +54,14 @@ class RequestMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, self._capped(scope, receive), send_with_id)
+            except Exception as error:
+                if status is not None:  # half an answer is out; the server cuts the connection
+                    raise
+                await unexpected(error)(scope, receive, send_with_id)
             finally:
                 route = getattr(scope.get("route"), "path", "unmatched")
                 seconds = time.perf_counter() - started
-                self._instruments.count_request(route, scope["method"], status, seconds)
+                self._instruments.count_request(route, scope["method"], status or 500, seconds)
 
     def _capped(self, scope: Scope, receive: Receive) -> Receive:
         """Return `receive`, refusing a body that says it is too long or turns out to be."""

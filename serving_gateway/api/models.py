@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints
 
 from feature_repo.registry.metadata import FeatureVersion
 
@@ -27,12 +27,15 @@ class BatchRequest(BaseModel):
         },
     )
 
-    entity_ids: list[EntityId] = Field(
+    # One wrong id is told, not each: a million of them would stall all other requests.
+    entity_ids: Annotated[list[EntityId], FailFast()] = Field(
         min_length=1,
         description="Ids of entities. That of a composite entity joins its parts, in declared "
         "order, with ':'; within them '%' is written '%25' and ':' '%3A'.",
     )
-    feature_names: list[FeatureName] = Field(min_length=1, description="Names of features.")
+    feature_names: Annotated[list[FeatureName], FailFast()] = Field(
+        min_length=1, description="Names of features."
+    )
     version: Version | None = Field(
         default=None, description="Version of all features; else each one's latest active version."
     )

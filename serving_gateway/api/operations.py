@@ -20,7 +20,7 @@ async def ready(request: Request, response: Response) -> Readiness:
     """Tell whether the catalog has been read, and whether Redis answers."""
     resources = resources_of(request)
     readiness = Readiness(
-        ready=resources.catalog.is_loaded, online=await resources.online_answers()
+        ready=resources.catalog.is_loaded, online=await resources.online.answers()
     )
     if not readiness.ready:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE

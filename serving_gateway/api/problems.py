@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from foundation.errors import (
     ContractViolation,
@@ -22,6 +23,9 @@ from foundation.errors import (
 from serving_gateway.api.models import Problem
 
 _log = structlog.get_logger()
+
+# Of a body that is wrong all over, the first errors tell enough.
+_ERRORS_LISTED = 20
 
 _STATUSES: dict[type[FeatureStoreError], tuple[HTTPStatus, str]] = {
     UnknownFeature: (HTTPStatus.NOT_FOUND, "Unknown feature"),
@@ -68,7 +72,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ValidationError, _answer_validation)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_http)
-    app.add_exception_handler(Exception, _answer_unexpected)
+    app.add_exception_handler(ClientDisconnect, _answer_nobody)
 
 
 async def _answer_own(_: Request, error: Exception) -> JSONResponse:
@@ -84,7 +88,7 @@ async def _answer_validation(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ValidationError | RequestValidationError)  # noqa: S101 - as installed
     found = [
         {"field": ".".join(map(str, detail["loc"])) or "body", "message": detail["msg"]}
-        for detail in error.errors()
+        for detail in error.errors()[:_ERRORS_LISTED]
     ]
     return problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -103,7 +107,12 @@ async def _answer_http(_: Request, error: Exception) -> JSONResponse:
     return answer
 
 
-async def _answer_unexpected(_: Request, error: Exception) -> JSONResponse:
+async def _answer_nobody(_: Request, __: Exception) -> JSONResponse:
+    return problem(HTTPStatus.BAD_REQUEST, "Incomplete request", "the caller hung up")
+
+
+def unexpected(error: Exception) -> JSONResponse:
+    """Log an error that nobody foresaw, and return a problem document that says no more of it."""
     _log.error("request_failed", exc_info=error)
     return problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,

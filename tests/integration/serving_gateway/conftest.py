@@ -1,21 +1,23 @@
-"""Gateways in this process, on real sockets."""
+"""Gateways in this process, on real sockets, and how tests talk to them."""
 
 import asyncio
 import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from typing import Any
 
 import httpx
 import pytest
+import redis
 import uvicorn
 
 from feature_repo.registry.catalog import Catalog, read_catalog
+from feature_repo.stores.keys import entity_id, redis_keys
 from foundation.settings import Settings
 from serving_gateway.app import create_app
 
-Gateway = Callable[..., AbstractContextManager[httpx.Client]]
+BATCH = "/v1/features/batch"
 
 
 @contextlib.contextmanager
@@ -44,6 +46,27 @@ def gateway_on(
     finally:
         server.should_exit = True
         thread.join()
+
+
+def store_value(valkey: redis.Redis, feature_name: str, identifier: str, text: str) -> None:
+    """Put a value's JSON text where the gateway looks for it."""
+    [key] = redis_keys(feature_name, "1.0.0", [entity_id([identifier])])
+    valkey.set(key, text)
+
+
+def read_batch(client: httpx.Client, **body: Any) -> dict[str, Any]:  # noqa: ANN401 - what tests send
+    """Read a batch that is expected to be answered."""
+    response = client.post(BATCH, json=body)
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def read_metrics(client: httpx.Client) -> dict[str, float]:
+    """Return all metrics, labels and all, with their values."""
+    lines = client.get("/metrics").text.splitlines()
+    samples = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in samples}
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,74 @@
+"""The last good catalog is served on, whatever the registry does."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from feature_repo.registry.catalog import Catalog
+from feature_repo.registry.gather import gather_features
+from foundation.errors import StoreUnavailable
+from serving_gateway.catalog_cache import CatalogCache
+
+INTERVAL = timedelta(0)
+FAILURES = [StoreUnavailable("the registry is down"), RuntimeError("Feast is confused")]
+
+
+def _catalog() -> Catalog:
+    return Catalog(features=gather_features(), services={})
+
+
+def _reader(outcomes: Iterable[Catalog | Exception]) -> Callable[[], Catalog]:
+    """Return a reader whose readings have these outcomes."""
+    left = iter(outcomes)
+
+    def read() -> Catalog:
+        outcome = next(left)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return read
+
+
+async def test_before_the_first_reading_there_is_none() -> None:
+    """Who asks too early is told that the gateway keeps trying."""
+    cache = CatalogCache(_catalog, interval=INTERVAL)
+    assert not cache.is_loaded
+    with pytest.raises(StoreUnavailable, match="not been read yet"):
+        _ = cache.current
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=str)
+async def test_a_failed_reading_keeps_the_catalog(failure: Exception) -> None:
+    """What was read before stays."""
+    catalog = _catalog()
+    cache = CatalogCache(_reader([catalog, failure]), interval=INTERVAL)
+    await cache.refresh()
+    await cache.refresh()
+    assert cache.current is catalog
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=str)
+async def test_readings_go_on_after_a_failure(failure: Exception) -> None:
+    """The background task survives, and finds the next catalog."""
+    newest = _catalog()
+    arrived = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def outcomes() -> Iterator[Catalog | Exception]:
+        yield _catalog()
+        yield failure
+        yield newest
+        loop.call_soon_threadsafe(arrived.set)  # the one before is in place by now
+        while True:
+            yield newest
+
+    cache = CatalogCache(_reader(outcomes()), interval=INTERVAL)
+    await cache.refresh()
+    refreshing = asyncio.create_task(cache.refresh_forever())
+    async with asyncio.timeout(10):
+        await arrived.wait()
+    assert cache.current is newest
+    refreshing.cancel()
