@@ -2,7 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PACKAGES := foundation feature_repo transformations serving_gateway monitoring demo tests benchmarks
+LOCK = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+  --group build --no-emit-index-url --quiet --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo up down apply plan materialize serve test check format openapi lock bench clean
@@ -16,8 +19,13 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 ...")'
 	@echo "Installing into $(VENV) (about a minute)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PIP) install --no-deps --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	@echo "Adding what development needs, Spark and Dagster too"
+	@$(PIP) install --no-deps --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
 demo: install  ## Run the whole path on real input: load, compute, serve, train
@@ -41,16 +49,16 @@ materialize: up  ## Copy the latest values from PostgreSQL to Valkey
 serve: up  ## Serve features over HTTP
 	@$(BIN)/python -m serving_gateway serve
 
-test: install  ## Run the tests, against real servers
+test: $(VENV)/.installed-dev  ## Run the tests, against real servers
 	@$(BIN)/python -m pytest
 
-check: install  ## Check format, lint, types and imports, as CI does
+check: $(VENV)/.installed-dev  ## Check format, lint, types and imports, as CI does
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
-format: install  ## Format the code and mend what can be mended
+format: $(VENV)/.installed-dev  ## Format the code and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
@@ -58,12 +66,11 @@ openapi: install  ## Write down the gateway's OpenAPI document, after a wanted c
 	@$(BIN)/python -m serving_gateway openapi > tests/contract/openapi.json
 
 lock: install  ## Lock the newest allowed versions of all dependencies
-	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	  --extra demo --extra dev --group build --no-emit-index-url --upgrade --quiet \
-	  --custom-compile-command "make lock" --output-file requirements.lock
+	@$(PIP) install uv
+	@$(LOCK) --extra demo --extra dev --upgrade --output-file requirements-dev.lock
+	@$(LOCK) --extra demo --constraint requirements-dev.lock --output-file requirements.lock
 
-bench: install  ## Measure speed
+bench: $(VENV)/.installed-dev  ## Measure speed
 	@$(BIN)/python -m benchmarks
 
 clean: down  ## Remove .venv, caches and the embedded servers' data
