@@ -21,6 +21,7 @@ from foundation.cli import console, run
 from foundation.postgres import connect
 from foundation.settings import Settings, load_settings
 from transformations import pipeline
+from transformations.jobs import jobs_of
 from transformations.tables import report_table
 
 _HISTORY_WEEKS = 2
@@ -90,10 +91,13 @@ def _past_midnights() -> list[datetime]:
 
 
 def _compute(settings: Settings, midnights: list[datetime]) -> None:
-    features = read_catalog().features
+    jobs = jobs_of(read_catalog().features)
     instants: list[datetime | None] = [*midnights, None]
     reports = [
-        pipeline.run(settings, feature, as_of=as_of) for as_of in instants for feature in features
+        report
+        for as_of in instants
+        for job in jobs
+        for report in pipeline.run(settings, job, as_of=as_of)
     ]
     console.print(report_table(reports))
 

@@ -14,7 +14,10 @@ from foundation.postgres import Connection, connect
 from foundation.redis import connect as connect_redis
 from foundation.settings import Settings, load_settings
 
-_TABLES = "events, products, users, feature_values, feature_latest, computation_runs"
+_TABLES = (
+    "events, products, users, feature_values, feature_latest, computation_runs, "
+    "incremental_states, incremental_totals"
+)
 
 
 @pytest.fixture(scope="session")

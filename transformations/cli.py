@@ -15,6 +15,7 @@ from foundation.errors import ConfigurationError
 from foundation.postgres import connect
 from foundation.settings import load_settings
 from transformations import runs
+from transformations.jobs import Job, jobs_of
 from transformations.tables import check_table, report_table, run_table
 
 app = new_app("HOW values are computed: run the jobs, look at past runs.")
@@ -50,11 +51,12 @@ def run_features(
 
     settings = load_settings()
     instant = None if as_of is None else parse_instant(as_of)
-    selected = select_features(read_catalog(), features or [], every=every)
+    catalog = read_catalog()
+    selected = jobs_to_run(catalog, select_features(catalog, features or [], every=every))
     reports = []
-    for feature in selected:
-        with console.status(f"Computing {feature.reference}"):
-            reports.append(pipeline.run(settings, feature, as_of=instant))
+    for job in selected:
+        with console.status(f"Computing {job.name}"):
+            reports += pipeline.run(settings, job, as_of=instant)
     console.print(report_table(reports))
 
 
@@ -103,6 +105,11 @@ def select_features(catalog: Catalog, names: Sequence[str], *, every: bool) -> l
         else:
             selected += [f for f in catalog.versions(feature_name) if f.status in _LIVE]
     return [feature for feature in in_dependency_order(catalog.features) if feature in selected]
+
+
+def jobs_to_run(catalog: Catalog, selected: Sequence[FeatureVersion]) -> list[Job]:
+    """Return the jobs that compute feature versions, dependencies first."""
+    return [job for job in jobs_of(catalog.features) if any(f in selected for f in job.features)]
 
 
 def parse_instant(text: str) -> datetime:

@@ -1,56 +1,106 @@
-"""From a feature version to the expression that computes it."""
+"""From a job to the expression that it executes."""
 
 import hashlib
 import importlib
+import inspect
+from collections.abc import Callable
 from datetime import UTC, datetime
+from types import ModuleType
 
 import ibis
 import ibis.expr.types as ir
 
-from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.metadata import FeatureType, FeatureVersion
+from feature_repo.stores.sql import known_values_query
 from foundation.errors import DefinitionError
+from transformations.jobs import Job
 from transformations.source_tables import SCHEMAS, source_table
 
 # Any fixed instant does: a fingerprint must not depend on when it is taken.
 _FINGERPRINT_AS_OF = datetime(2000, 1, 1, tzinfo=UTC)
+_VALUE_TYPES = {
+    FeatureType.FLOAT: "float64",
+    FeatureType.STRING: "string",
+    FeatureType.VECTOR: "array<float32>",
+    FeatureType.MAP: "string",  # its JSON text
+}
 
 
-def feature_expression(feature: FeatureVersion, *, as_of: datetime) -> ir.Table:
+def job_expression(job: Job, *, as_of: datetime) -> ir.Table:
     """
-    Return the expression of a feature version's values at an instant.
+    Return the expression of a job at an instant.
+
+    That is the values themselves, or what a model is fitted to.
 
     Raises:
-        DefinitionError: The version names a computation, source or parameter that does not exist.
+        DefinitionError: The job names a computation, source or parameter that does not exist.
     """
+    feature = job.leader
     unknown = [name for name in feature.source if name not in SCHEMAS]
     if unknown:
         raise DefinitionError(
             f"{feature.reference}, source: {unknown[0]!r} is not a source table",
             hint=f"Source tables are {', '.join(SCHEMAS)}.",
         )
-    module_name = f"transformations.computations.{feature.computation}"
+    module = computation_module(feature)
+    build: Callable[..., ir.Table] = module.extract if is_model(module) else module.compute
+    tables = {name: source_table(name) for name in feature.source}
+    tables |= {known.feature_name: _known_values(known) for known in job.dependencies}
+    accepted = inspect.signature(build).parameters
+    parameters = {
+        name: value
+        for name, value in feature.parameters.items()
+        if name in accepted or not is_model(module)
+    }
     try:
-        module = importlib.import_module(module_name)
-        expression: ir.Table = module.compute(
-            **{name: source_table(name) for name in feature.source},
-            as_of=as_of,
-            **feature.parameters,
-        )
-    except ModuleNotFoundError as error:
-        if error.name != module_name:
-            raise
-        raise DefinitionError(
-            f"{feature.reference}, computation: there is no {module_name}"
-        ) from error
+        return build(**tables, as_of=as_of, **parameters)
     except TypeError as error:
         raise DefinitionError(
             f"{feature.reference}, parameters: {error}",
-            hint=f"`compute` of {module_name} says what it takes.",
+            hint=f"`{build.__name__}` of {module.__name__} says what it takes.",
         ) from error
-    return expression
 
 
-def code_fingerprint(feature: FeatureVersion) -> str:
+def dependency_queries(job: Job, *, as_of: datetime) -> dict[str, str]:
+    """Return SQL, by table name, of the values that a job depends on, as known at an instant."""
+    return {known.view_name: known_values_query(known, as_of=as_of) for known in job.dependencies}
+
+
+def computation_module(feature: FeatureVersion) -> ModuleType:
+    """
+    Return the module of a feature version's computation.
+
+    Raises:
+        DefinitionError: There is none.
+    """
+    name = f"transformations.computations.{feature.computation}"
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise DefinitionError(f"{feature.reference}, computation: there is no {name}") from error
+
+
+def is_model(module: ModuleType) -> bool:
+    """Tell whether a computation fits a model to what its expression gives."""
+    return hasattr(module, "fit")
+
+
+def code_fingerprint(job: Job) -> str:
     """Return a digest of the compiled expression with its parameters; equal code, equal digest."""
-    expression = feature_expression(feature, as_of=_FINGERPRINT_AS_OF)
-    return hashlib.sha256(str(ibis.to_sql(expression, dialect="postgres")).encode()).hexdigest()
+    expression = job_expression(job, as_of=_FINGERPRINT_AS_OF)
+    digest = hashlib.sha256(str(ibis.to_sql(expression, dialect="postgres")).encode())
+    module = computation_module(job.leader)
+    if is_model(module):
+        digest.update(inspect.getsource(module).encode())
+        digest.update(repr(sorted(job.leader.parameters.items())).encode())
+    return digest.hexdigest()
+
+
+def _known_values(feature: FeatureVersion) -> ir.Table:
+    columns = dict.fromkeys(feature.join_keys, "!string")
+    return ibis.table(
+        ibis.schema({**columns, "feature_value": _VALUE_TYPES[feature.feature_type]}),
+        name=feature.view_name,
+    )

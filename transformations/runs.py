@@ -4,7 +4,7 @@ import contextlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -13,15 +13,30 @@ from psycopg.types.json import Jsonb
 from feature_repo.registry.metadata import FeatureVersion
 from foundation.errors import JobAlreadyRunning
 from foundation.postgres import Connection
+from transformations.jobs import Job
 
 
 @dataclass(frozen=True)
 class Run:
-    """One attempt to compute a feature version at an instant."""
+    """
+    One attempt of a job at an instant; it has a record for each of the job's feature versions.
 
-    run_id: uuid.UUID
-    feature: FeatureVersion
+    Attributes:
+        job: What is computed.
+        run_ids: Ids of the records, by reference.
+        as_of: The instant that is computed.
+        window_start: Start of the time that the events looked at first belong to; None: all.
+        attempt: Number of the attempt. Starts at 1, and grows with each retry.
+        engine: What executes the job.
+        code_fingerprint: Of the job.
+        started_at: When it started.
+    """
+
+    job: Job
+    run_ids: Mapping[str, uuid.UUID]
     as_of: datetime
+    window_start: datetime | None
+    attempt: int
     engine: str
     code_fingerprint: str
     started_at: datetime
@@ -30,7 +45,7 @@ class Run:
 @dataclass(frozen=True)
 class RunReport:
     """
-    What a successful run did.
+    What a successful run did for one feature version.
 
     Attributes:
         feature: What was computed.
@@ -39,7 +54,8 @@ class RunReport:
         latest_row_count: Rows changed in feature_latest.
         history_row_count: Rows changed in feature_values; None if the run is not part of it.
         online_row_count: Values stored in Redis; it takes no stale ones.
-        seconds: How long each step took.
+        metrics: How good a fitted model is; empty for an expression.
+        seconds: How long each step of the job took.
     """
 
     feature: FeatureVersion
@@ -48,24 +64,25 @@ class RunReport:
     latest_row_count: int
     history_row_count: int | None
     online_row_count: int
-    seconds: dict[str, float]
+    metrics: Mapping[str, float]
+    seconds: Mapping[str, float]
 
 
 @contextlib.contextmanager
-def job_lock(connection: Connection, feature: FeatureVersion) -> Iterator[None]:
+def job_lock(connection: Connection, job: Job) -> Iterator[None]:
     """
-    Hold the lock of a feature version's job; it goes with the connection, even if that is killed.
+    Hold a job's lock; it goes with the connection, even if that is killed.
 
     Raises:
         JobAlreadyRunning: Somebody else holds it.
     """
-    name = f"job:{feature.reference}"
+    name = f"job:{job.name}"
     row = connection.execute(
         "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)
     ).fetchone()
     if row is None or not row[0]:
         raise JobAlreadyRunning(
-            f"{feature.reference} is being computed by another process",
+            f"{job.name} is being computed by another process",
             hint="Wait for it; `python -m transformations runs` shows since when.",
         )
     try:
@@ -75,30 +92,22 @@ def job_lock(connection: Connection, feature: FeatureVersion) -> Iterator[None]:
 
 
 def record_start(connection: Connection, run: Run) -> None:
-    """Record that a run started, and that runs of its version which never finished were cut off."""
-    connection.execute(
-        """
-        UPDATE computation_runs SET status = 'failed', finished_at = %s, error = 'interrupted'
-        WHERE feature_name = %s AND version = %s AND status = 'running'
-        """,
-        (run.started_at, run.feature.feature_name, run.feature.version),
-    )
-    connection.execute(
-        """
-        INSERT INTO computation_runs
-            (run_id, feature_name, version, engine, as_of, started_at, status, code_fingerprint)
-        VALUES (%s, %s, %s, %s, %s, %s, 'running', %s)
-        """,
-        (
-            run.run_id,
-            run.feature.feature_name,
-            run.feature.version,
-            run.engine,
-            run.as_of,
-            run.started_at,
-            run.code_fingerprint,
-        ),
-    )
+    """Record that a run started, and that runs of its job which never finished were cut off."""
+    with connection.transaction():
+        connection.execute(
+            """
+            UPDATE computation_runs SET status = 'failed', finished_at = %s, error = 'interrupted'
+            WHERE job_name = %s AND status = 'running'
+            """,
+            (run.started_at, run.job.name),
+        )
+        _insert(connection, run, status="running", error=None)
+
+
+def record_skip(connection: Connection, run: Run, *, reason: str) -> None:
+    """Record that a job was not even tried, and why."""
+    with connection.transaction():
+        _insert(connection, run, status="skipped", error=reason)
 
 
 def record_inputs(
@@ -106,51 +115,80 @@ def record_inputs(
 ) -> None:
     """Record what the source tables held, by table."""
     connection.execute(
-        "UPDATE computation_runs SET inputs = %s WHERE run_id = %s", (Jsonb(profiles), run.run_id)
+        "UPDATE computation_runs SET inputs = %s WHERE run_id = ANY(%s)",
+        (Jsonb(profiles), list(run.run_ids.values())),
     )
 
 
-def record_checks(connection: Connection, run: Run, checks: Sequence[Mapping[str, Any]]) -> None:
-    """Add what the quality gate found, one entry an expectation."""
+def record_metrics(connection: Connection, run: Run, metrics: Mapping[str, float]) -> None:
+    """Record how good a fitted model is."""
     connection.execute(
-        "UPDATE computation_runs SET checks = checks || %s WHERE run_id = %s",
-        (Jsonb(checks), run.run_id),
+        "UPDATE computation_runs SET metrics = %s WHERE run_id = ANY(%s)",
+        (Jsonb(metrics), list(run.run_ids.values())),
+    )
+
+
+def record_checks(
+    connection: Connection, run: Run, references: Sequence[str], checks: Sequence[Mapping[str, Any]]
+) -> None:
+    """Add what the quality gate found for feature versions, one entry an expectation."""
+    connection.execute(
+        "UPDATE computation_runs SET checks = checks || %s WHERE run_id = ANY(%s)",
+        (Jsonb(checks), [run.run_ids[reference] for reference in references]),
     )
 
 
 def record_written(
-    connection: Connection, run: Run, *, row_count: int, latest: int, history: int | None
+    connection: Connection,
+    run: Run,
+    feature: FeatureVersion,
+    *,
+    row_count: int,
+    latest: int,
+    history: int | None,
+    checksum: str,
 ) -> None:
     """
-    Record what a run wrote, in the transaction that wrote it.
+    Record what a run wrote for a feature version, in the transaction that wrote it.
 
     Args:
         connection: Its transaction holds the values.
         run: Who wrote.
+        feature: What was written.
         row_count: Values computed.
         latest: Rows changed in feature_latest.
         history: Rows changed in feature_values; None if the run is not part of the history.
+        checksum: Digest of the values; equal values, equal digest.
     """
     connection.execute(
         """
         UPDATE computation_runs
-        SET row_count = %s, latest_row_count = %s, history_row_count = %s WHERE run_id = %s
+        SET row_count = %s, latest_row_count = %s, history_row_count = %s, checksum = %s
+        WHERE run_id = %s
         """,
-        (row_count, latest, history, run.run_id),
+        (row_count, latest, history, checksum, run.run_ids[feature.reference]),
     )
 
 
 def record_success(
-    connection: Connection, run: Run, *, finished_at: datetime, online_row_count: int
+    connection: Connection,
+    run: Run,
+    *,
+    finished_at: datetime,
+    online_row_counts: Mapping[str, int],
 ) -> None:
-    """Record that a run succeeded, and how many values Redis took; it takes no stale ones."""
-    connection.execute(
-        """
-        UPDATE computation_runs
-        SET status = 'succeeded', finished_at = %s, online_row_count = %s WHERE run_id = %s
-        """,
-        (finished_at, online_row_count, run.run_id),
-    )
+    """Record that a run succeeded, and how many values Redis took, by reference."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            UPDATE computation_runs
+            SET status = 'succeeded', finished_at = %s, online_row_count = %s WHERE run_id = %s
+            """,
+            [
+                (finished_at, online_row_counts[reference], run_id)
+                for reference, run_id in run.run_ids.items()
+            ],
+        )
 
 
 def record_failure(connection: Connection, run: Run, *, finished_at: datetime, error: str) -> None:
@@ -158,9 +196,9 @@ def record_failure(connection: Connection, run: Run, *, finished_at: datetime, e
     connection.execute(
         """
         UPDATE computation_runs SET status = 'failed', finished_at = %s, error = %s
-        WHERE run_id = %s
+        WHERE run_id = ANY(%s)
         """,
-        (finished_at, error, run.run_id),
+        (finished_at, error, list(run.run_ids.values())),
     )
 
 
@@ -185,19 +223,53 @@ def belongs_to_history(connection: Connection, feature: FeatureVersion, as_of: d
     return row is None
 
 
-def last_good_row_count(
-    connection: Connection, feature: FeatureVersion, *, as_of: datetime
-) -> int | None:
-    """Return how many values the successful run last before `as_of` computed; None before any."""
-    row = connection.execute(
+def last_success(
+    connection: Connection, feature: FeatureVersion, *, before: datetime
+) -> dict[str, Any] | None:
+    """Return the record of the successful run last before an instant; None before the first."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            SELECT * FROM computation_runs
+            WHERE feature_name = %s AND version = %s AND status = 'succeeded' AND as_of < %s
+            ORDER BY as_of DESC, started_at DESC LIMIT 1
+            """,
+            (feature.feature_name, feature.version, before),
+        ).fetchone()
+
+
+def recent_inputs(
+    connection: Connection, job: Job, *, before: datetime, limit: int
+) -> list[dict[str, Any]]:
+    """Return what the source tables held at the latest successful runs before an instant."""
+    rows = connection.execute(
         """
-        SELECT row_count FROM computation_runs
+        SELECT inputs FROM computation_runs
         WHERE feature_name = %s AND version = %s AND status = 'succeeded' AND as_of < %s
-        ORDER BY as_of DESC, started_at DESC LIMIT 1
+        ORDER BY as_of DESC, started_at DESC LIMIT %s
         """,
-        (feature.feature_name, feature.version, as_of),
-    ).fetchone()
-    return None if row is None else int(row[0])
+        (job.leader.feature_name, job.leader.version, before, limit),
+    ).fetchall()
+    return [inputs for (inputs,) in rows]
+
+
+def recent_durations(connection: Connection, *, limit: int) -> dict[str, list[timedelta]]:
+    """Return how long the latest successful runs of each job took, newest first, by job name."""
+    rows = connection.execute(
+        """
+        SELECT job_name, duration FROM (
+            SELECT job_name, finished_at - started_at AS duration, started_at,
+                   row_number() OVER (PARTITION BY job_name ORDER BY started_at DESC) AS place
+            FROM (SELECT DISTINCT job_name, started_at, finished_at FROM computation_runs
+                  WHERE status = 'succeeded') AS succeeded) AS ordered
+        WHERE place <= %s ORDER BY job_name, started_at DESC
+        """,
+        (limit,),
+    ).fetchall()
+    durations: dict[str, list[timedelta]] = {}
+    for job_name, duration in rows:
+        durations.setdefault(job_name, []).append(duration)
+    return durations
 
 
 def recent_runs(
@@ -210,7 +282,37 @@ def recent_runs(
             SELECT * FROM computation_runs
             WHERE (%(feature_name)s::text IS NULL OR feature_name = %(feature_name)s)
               AND (NOT %(failed_only)s OR status = 'failed')
-            ORDER BY started_at DESC LIMIT %(limit)s
+            ORDER BY started_at DESC, feature_name LIMIT %(limit)s
             """,
             {"feature_name": feature_name, "limit": limit, "failed_only": failed_only},
         ).fetchall()
+
+
+def _insert(connection: Connection, run: Run, *, status: str, error: str | None) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO computation_runs
+                (run_id, job_name, feature_name, version, engine, as_of, window_start, attempt,
+                 started_at, finished_at, status, code_fingerprint, error)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            [
+                (
+                    run.run_ids[feature.reference],
+                    run.job.name,
+                    feature.feature_name,
+                    feature.version,
+                    run.engine,
+                    run.as_of,
+                    run.window_start,
+                    run.attempt,
+                    run.started_at,
+                    run.started_at if status == "skipped" else None,
+                    status,
+                    run.code_fingerprint,
+                    error,
+                )
+                for feature in run.job.features
+            ],
+        )

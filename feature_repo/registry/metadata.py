@@ -84,9 +84,15 @@ class FeatureVersion(BaseModel):
     updated_at: AwareDatetime
     default: Default
     staleness_tolerance: PositiveDuration
-    computation_frequency: PositiveDuration
+    computation_frequency: PositiveDuration | None = Field(
+        description="How often the job runs; None: computed on demand only, for each request."
+    )
     history_interval: PositiveDuration = Field(
         description="How often a run is appended to the history that training reads."
+    )
+    job: Name | None = Field(
+        default=None,
+        description="Versions that name one job are computed and published together.",
     )
     serving_location: tuple[Literal["redis", "postgres"], ...] = ("redis", "postgres")
     dependencies: tuple[str, ...] = Field(
@@ -122,6 +128,11 @@ class FeatureVersion(BaseModel):
     def reference(self) -> str:
         """What dependencies and feature services write: `popularity_score==1.0.0`."""
         return f"{self.feature_name}=={self.version}"
+
+    @property
+    def job_name(self) -> str:
+        """Name of the job that computes this version: `popularity_score==1.0.0`."""
+        return f"{self.job or self.feature_name}=={self.version}"
 
     @property
     def look_back(self) -> timedelta:

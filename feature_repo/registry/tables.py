@@ -35,7 +35,9 @@ def catalog_table(catalog: Catalog) -> Table:
             feature.status,
             feature.feature_type,
             feature.entity,
-            duration_in_words(feature.computation_frequency),
+            "on demand"
+            if feature.computation_frequency is None
+            else duration_in_words(feature.computation_frequency),
             duration_in_words(feature.staleness_tolerance),
             feature.owner,
             ", ".join(services) or "-",

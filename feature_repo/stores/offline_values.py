@@ -47,10 +47,10 @@ CREATE TABLE IF NOT EXISTS {name} PARTITION OF feature_values FOR VALUES FROM ({
 
 @dataclass(frozen=True)
 class WrittenRows:
-    """How many rows a write changed in each table."""
+    """How many rows a write changed in each table; history is None if it was left out."""
 
     latest: int
-    history: int
+    history: int | None
 
 
 def write_values(
@@ -75,7 +75,7 @@ def write_values(
     connection.execute(_STAGE)
     copy_table(connection, "staged_values", rows)
     latest = connection.execute(_UPSERT_LATEST, identity).rowcount
-    history = 0
+    history = None
     if append_history:
         _ensure_partition(connection, as_of)
         history = connection.execute(_UPSERT_HISTORY, identity).rowcount

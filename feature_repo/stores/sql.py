@@ -1,4 +1,6 @@
-"""The SQL through which Feast reads a feature version's values from the offline tables."""
+"""The SQL that reads a feature version's values from the offline tables."""
+
+from datetime import datetime
 
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
 
@@ -20,17 +22,51 @@ def feature_view_query(feature: FeatureVersion) -> str:
     patterns in the metadata see to it.
     """
     columns = [
-        *(
-            f"{_join_key_expression(position)} AS {join_key}"
-            for position, join_key in enumerate(feature.join_keys, start=1)
-        ),
+        *_join_key_columns(feature),
         f"{_VALUE_EXPRESSIONS[feature.feature_type]} AS {feature.feature_name}",
         '"timestamp" AS event_timestamp',
         "created_at",
     ]
     select = "SELECT " + ", ".join(columns)
-    where = f"WHERE feature_name = '{feature.feature_name}' AND version = '{feature.version}'"
+    where = _of_version(feature)
     return f"{select} FROM feature_values {where} UNION ALL {select} FROM feature_latest {where}"
+
+
+def known_values_query(feature: FeatureVersion, *, as_of: datetime) -> str:
+    """
+    Return the query of each entity's value as it was known at an instant.
+
+    That is the newest at or before `as_of` and no older than the look-back, as a point-in-time join
+    finds it. Columns are entity_id, the join keys, feature_value in the feature's type (a map as
+    JSON text) and timestamp.
+    """
+    oldest = as_of - feature.look_back
+    rows = " UNION ALL ".join(
+        f'SELECT entity_id, feature_value, "timestamp" FROM {table} {_of_version(feature)} '
+        f"AND \"timestamp\" <= '{as_of.isoformat()}' AND \"timestamp\" >= '{oldest.isoformat()}'"
+        for table in ("feature_values", "feature_latest")
+    )
+    columns = [
+        "entity_id",
+        *_join_key_columns(feature),
+        f"{_VALUE_EXPRESSIONS[feature.feature_type]} AS feature_value",
+        '"timestamp"',
+    ]
+    return (
+        f"SELECT DISTINCT ON (entity_id) {', '.join(columns)} FROM ({rows}) AS known "
+        'ORDER BY entity_id, "timestamp" DESC'
+    )
+
+
+def _of_version(feature: FeatureVersion) -> str:
+    return f"WHERE feature_name = '{feature.feature_name}' AND version = '{feature.version}'"
+
+
+def _join_key_columns(feature: FeatureVersion) -> list[str]:
+    return [
+        f"{_join_key_expression(position)} AS {join_key}"
+        for position, join_key in enumerate(feature.join_keys, start=1)
+    ]
 
 
 def _join_key_expression(position: int) -> str:

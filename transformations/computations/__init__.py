@@ -1,9 +1,16 @@
 """
-Pure expressions that compute features: tables in, one row an entity out.
+Pure computations of features: tables in, one row an entity out; no I/O.
 
-Each module is named by the `computation` of a feature version and has one function,
-`compute(*, <source tables>, as_of, <parameters>)`. It returns the join keys and either
+Each module is named by the `computation` of a feature version. Most have one function,
+`compute(*, <tables>, as_of, <parameters>)`, that returns an Ibis expression of the join keys and
 `feature_value`, or, for a map, the two arrays `map_keys` and `map_values`: maps are spelled
-differently by every engine, arrays are not. The event timestamp of every row is `as_of`. Only what
-was there at `as_of` counts, so the same `as_of` always gives the same values.
+differently by every engine, arrays are not.
+
+A model has two: `extract(*, <tables>, as_of, <parameters>)`, the expression of what it learns from,
+and `fit(extracted, *, as_of, <parameters>)`, which takes those rows as an Arrow table and returns a
+`Fitted`, with values for every feature of its job.
+
+Tables are the source tables and, named by their feature, the known values of dependencies (join
+keys and `feature_value`). The event timestamp of every row is `as_of`. Only what was there at
+`as_of` counts, so the same `as_of` always gives the same values.
 """

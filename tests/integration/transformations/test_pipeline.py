@@ -1,7 +1,7 @@
 """A run publishes gated values to both stores, once, and leaves a record."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,11 +14,19 @@ from foundation.postgres import connect
 from foundation.settings import Settings
 from tests.integration.transformations.conftest import AS_OF
 from transformations import pipeline, runs
+from transformations.jobs import Job
 
 
 def _rows(settings: Settings, query: str) -> list[tuple[Any, ...]]:
     with connect(settings) as connection:
         return connection.execute(query.encode()).fetchall()
+
+
+def _run(
+    settings: Settings, feature: FeatureVersion, *, as_of: datetime | None = None
+) -> runs.RunReport:
+    [report] = pipeline.run(settings, Job((feature,), ()), as_of=as_of)
+    return report
 
 
 def test_values_reach_both_stores(
@@ -28,7 +36,7 @@ def test_values_reach_both_stores(
     recent = clock.now() - timedelta(seconds=1)
     with connect(shop) as connection:
         connection.execute("UPDATE events SET event_timestamp = %s", (recent,))
-    report = pipeline.run(shop, popularity)
+    report = _run(shop, popularity)
     assert report.row_count == 4
     latest = _rows(shop, "SELECT entity_id, feature_value FROM feature_latest ORDER BY 1")
     assert latest == _rows(shop, "SELECT entity_id, feature_value FROM feature_values ORDER BY 1")
@@ -42,7 +50,7 @@ def test_values_reach_both_stores(
 
 def test_maps_are_stored_as_objects(shop: Settings, affinity: FeatureVersion) -> None:
     """A map feature's value is a JSON object of its categories."""
-    pipeline.run(shop, affinity, as_of=AS_OF)
+    _run(shop, affinity, as_of=AS_OF)
     values = dict(_rows(shop, "SELECT entity_id, feature_value FROM feature_latest"))
     assert set(values) == {"u0", "u1"}
     assert max(values["u0"].values()) == 1
@@ -53,7 +61,7 @@ def test_an_instant_of_the_past_is_not_served(
     shop: Settings, valkey: redis.Redis, popularity: FeatureVersion
 ) -> None:
     """Values that are stale already go to PostgreSQL only."""
-    report = pipeline.run(shop, popularity, as_of=AS_OF)
+    report = _run(shop, popularity, as_of=AS_OF)
     assert report.latest_row_count == 4
     assert report.online_row_count == 0
     assert valkey.dbsize() == 0
@@ -62,19 +70,19 @@ def test_an_instant_of_the_past_is_not_served(
 def test_running_again_changes_nothing(shop: Settings, popularity: FeatureVersion) -> None:
     """The same instant gives the same rows, untouched even in their creation time."""
     everything = "SELECT * FROM feature_latest UNION ALL SELECT * FROM feature_values ORDER BY 1, 6"
-    pipeline.run(shop, popularity, as_of=AS_OF)
+    _run(shop, popularity, as_of=AS_OF)
     before = _rows(shop, everything)
-    report = pipeline.run(shop, popularity, as_of=AS_OF)
+    report = _run(shop, popularity, as_of=AS_OF)
     assert (report.latest_row_count, report.history_row_count) == (0, 0)
     assert _rows(shop, everything) == before
 
 
 def test_late_events_correct_the_same_instant(shop: Settings, popularity: FeatureVersion) -> None:
     """A re-run after late events replaces the values of its instant, in both tables."""
-    pipeline.run(shop, popularity, as_of=AS_OF)
+    _run(shop, popularity, as_of=AS_OF)
     with connect(shop) as connection:
         connection.execute("UPDATE events SET product_id = 'p:3' WHERE product_id = 'p:0'")
-    report = pipeline.run(shop, popularity, as_of=AS_OF)
+    report = _run(shop, popularity, as_of=AS_OF)
     assert report.latest_row_count >= 2
     assert report.history_row_count == report.latest_row_count
 
@@ -83,8 +91,8 @@ def test_an_older_instant_does_not_replace_a_newer_one(
     shop: Settings, popularity: FeatureVersion
 ) -> None:
     """A backdated run fills the history and leaves the latest values."""
-    pipeline.run(shop, popularity, as_of=AS_OF)
-    report = pipeline.run(shop, popularity, as_of=AS_OF - timedelta(hours=2))
+    _run(shop, popularity, as_of=AS_OF)
+    report = _run(shop, popularity, as_of=AS_OF - timedelta(hours=2))
     assert report.latest_row_count == 0
     assert report.history_row_count == 4
 
@@ -93,21 +101,20 @@ def test_the_history_grows_once_an_interval(shop: Settings, popularity: FeatureV
     """Of several runs in an hour only the first is part of the history."""
     minutes = [0, 5, 59, 60]
     reports = [
-        pipeline.run(shop, popularity, as_of=AS_OF + timedelta(minutes=minute))
-        for minute in minutes
+        _run(shop, popularity, as_of=AS_OF + timedelta(minutes=minute)) for minute in minutes
     ]
     assert [report.history_row_count for report in reports] == [4, None, None, 4]
 
 
 def test_only_events_up_to_the_instant_count(shop: Settings, popularity: FeatureVersion) -> None:
     """Events after `as_of` don't change its values."""
-    pipeline.run(shop, popularity, as_of=AS_OF - timedelta(hours=10))
+    _run(shop, popularity, as_of=AS_OF - timedelta(hours=10))
     before = _rows(shop, "SELECT * FROM feature_values ORDER BY 1")
     with connect(shop) as connection:
         connection.execute(
             "DELETE FROM events WHERE event_timestamp > %s", (AS_OF - timedelta(hours=10),)
         )
-    report = pipeline.run(shop, popularity, as_of=AS_OF - timedelta(hours=10))
+    report = _run(shop, popularity, as_of=AS_OF - timedelta(hours=10))
     assert report.history_row_count == 0
     assert _rows(shop, "SELECT * FROM feature_values ORDER BY 1") == before
 
@@ -115,7 +122,7 @@ def test_only_events_up_to_the_instant_count(shop: Settings, popularity: Feature
 def test_old_events_stop_a_live_run(shop: Settings, popularity: FeatureVersion) -> None:
     """Without fresh events nothing is computed; the record says which check failed."""
     with pytest.raises(QualityGateFailed, match="age_seconds at most 300"):
-        pipeline.run(shop, popularity)
+        _run(shop, popularity)
     assert _rows(shop, "SELECT count(*) FROM feature_latest") == [(0,)]
     [(status, checks)] = _rows(shop, "SELECT status, checks FROM computation_runs")
     assert status == "failed"
@@ -127,19 +134,19 @@ def test_an_empty_table_stops_a_run(shop: Settings, popularity: FeatureVersion) 
     with connect(shop) as connection:
         connection.execute("TRUNCATE events")
     with pytest.raises(QualityGateFailed, match="row_count at least 1"):
-        pipeline.run(shop, popularity, as_of=AS_OF)
+        _run(shop, popularity, as_of=AS_OF)
 
 
 def test_values_out_of_range_are_not_published(shop: Settings, popularity: FeatureVersion) -> None:
     """A failed output check keeps the previous values and records samples."""
-    pipeline.run(shop, popularity, as_of=AS_OF - timedelta(days=1))
+    _run(shop, popularity, as_of=AS_OF - timedelta(days=1))
     before = _rows(shop, "SELECT * FROM feature_latest ORDER BY 1")
     narrow = popularity.model_copy(update={"valid_range": (0.0, 0.5)})
     with pytest.raises(
         QualityGateFailed,
         match=r"feature_value at least 0 and at most 0\.5; 3 of 4 rows fail",
     ):
-        pipeline.run(shop, narrow, as_of=AS_OF)
+        _run(shop, narrow, as_of=AS_OF)
     assert _rows(shop, "SELECT * FROM feature_latest ORDER BY 1") == before
     [(checks,)] = _rows(shop, "SELECT checks FROM computation_runs WHERE status = 'failed'")
     [failed] = [check for check in checks if not check["success"]]
@@ -149,22 +156,25 @@ def test_values_out_of_range_are_not_published(shop: Settings, popularity: Featu
 
 def test_half_the_rows_missing_is_refused(shop: Settings, popularity: FeatureVersion) -> None:
     """A run must give at least half the rows of the last good run before it."""
-    pipeline.run(shop, popularity, as_of=AS_OF - timedelta(days=1))
+    _run(shop, popularity, as_of=AS_OF - timedelta(days=1))
     with connect(shop) as connection:
         connection.execute("DELETE FROM products WHERE product_id > 'p:0'")
     with pytest.raises(QualityGateFailed, match="row count at least 2; found 1"):
-        pipeline.run(shop, popularity, as_of=AS_OF)
+        _run(shop, popularity, as_of=AS_OF)
 
 
 def test_two_runs_of_a_version_exclude_each_other(
     shop: Settings, popularity: FeatureVersion, affinity: FeatureVersion
 ) -> None:
     """While one holds the lock another is refused, and other features are not."""
-    with connect(shop, autocommit=True) as connection, runs.job_lock(connection, popularity):
+    with (
+        connect(shop, autocommit=True) as connection,
+        runs.job_lock(connection, Job((popularity,), ())),
+    ):
         with pytest.raises(JobAlreadyRunning):
-            pipeline.run(shop, popularity, as_of=AS_OF)
-        pipeline.run(shop, affinity, as_of=AS_OF)
-    pipeline.run(shop, popularity, as_of=AS_OF)
+            _run(shop, popularity, as_of=AS_OF)
+        _run(shop, affinity, as_of=AS_OF)
+    _run(shop, popularity, as_of=AS_OF)
 
 
 def test_a_dead_redis_fails_the_run_and_keeps_the_values(
@@ -176,10 +186,10 @@ def test_a_dead_redis_fails_the_run_and_keeps_the_values(
     with connect(shop) as connection:
         connection.execute("UPDATE events SET event_timestamp = %s", (recent,))
     with pytest.raises(StoreUnavailable):
-        pipeline.run(unreachable, popularity)
+        _run(unreachable, popularity)
     assert _rows(shop, "SELECT count(*) FROM feature_latest") == [(4,)]
     assert _rows(shop, "SELECT status FROM computation_runs") == [("failed",)]
-    assert pipeline.run(shop, popularity).online_row_count == 4
+    assert _run(shop, popularity).online_row_count == 4
 
 
 def test_a_run_that_was_cut_off_is_recorded_as_failed(
@@ -190,11 +200,12 @@ def test_a_run_that_was_cut_off_is_recorded_as_failed(
         connection.execute(
             """
             INSERT INTO computation_runs
-                (run_id, feature_name, version, engine, as_of, started_at, status, code_fingerprint)
-            VALUES (gen_random_uuid(), 'popularity_score', '1.0.0', 'postgres', now(), now(),
-                    'running', '')
+                (run_id, job_name, feature_name, version, engine, as_of, started_at, status,
+                 code_fingerprint)
+            VALUES (gen_random_uuid(), 'popularity_score==1.0.0', 'popularity_score', '1.0.0',
+                    'postgres', now(), now(), 'running', '')
             """
         )
-    pipeline.run(shop, popularity, as_of=AS_OF)
+    _run(shop, popularity, as_of=AS_OF)
     statuses = _rows(shop, "SELECT status, error FROM computation_runs ORDER BY started_at")
     assert sorted(statuses, key=str) == [("failed", "interrupted"), ("succeeded", None)]

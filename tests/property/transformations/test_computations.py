@@ -15,9 +15,9 @@ from feature_repo.registry.gather import gather_features
 from foundation.copy import copy_table
 from foundation.postgres import connect
 from foundation.settings import Settings
-from transformations.engine import PostgresEngine
-from transformations.expressions import feature_expression
-from transformations.values import typed_values
+from transformations.computing import compute
+from transformations.engines.postgres import PostgresEngine
+from transformations.jobs import Job
 
 AS_OF = datetime(2026, 6, 1, 12, tzinfo=UTC)
 FEATURES = {feature.feature_name: feature for feature in gather_features()}
@@ -94,8 +94,8 @@ def _computed(settings: Settings, name: str, **tables: Rows) -> dict[str, Any]:
                 rows = [row for row in rows if row["product_id"] in known]  # noqa: PLW2901
             copy_table(connection, table, pa.Table.from_pylist(rows, _SCHEMAS[table]))
     with PostgresEngine.open(settings) as engine:
-        result = engine.execute(feature_expression(FEATURES[name], as_of=AS_OF))
-    values = typed_values(FEATURES[name], result).to_pydict()
+        job = Job((FEATURES[name],), ())
+        values = compute(engine, job, as_of=AS_OF).values[FEATURES[name].reference].to_pydict()
     return dict(zip(values["entity_id"], values["feature_value"], strict=True))
 
 

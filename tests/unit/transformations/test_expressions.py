@@ -1,19 +1,19 @@
-"""A feature version's expression is found by name, and its fingerprint follows its meaning."""
+"""A job's expression is found by name, and its fingerprint follows its meaning."""
 
 from typing import Any
 
 import pytest
 
 from feature_repo.registry.gather import gather_features
-from feature_repo.registry.metadata import FeatureVersion
 from foundation.errors import DefinitionError
 from transformations.expressions import code_fingerprint
+from transformations.jobs import Job
 
 FEATURES = {feature.feature_name: feature for feature in gather_features()}
 
 
-def _changed(**changes: Any) -> FeatureVersion:  # noqa: ANN401 - any field
-    return FEATURES["product_freshness_score"].model_copy(update=changes)
+def _changed(**changes: Any) -> Job:  # noqa: ANN401 - any field
+    return Job((FEATURES["product_freshness_score"].model_copy(update=changes),), ())
 
 
 def test_the_fingerprint_changes_with_a_parameter_only() -> None:

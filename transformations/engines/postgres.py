@@ -1,7 +1,8 @@
 """Run expressions in PostgreSQL and hand their results on as Arrow."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Self
 
 import adbc_driver_manager
@@ -22,19 +23,37 @@ _TRANSACTION = (
 )
 
 
+_NO_QUERIES: Mapping[str, str] = MappingProxyType({})
+
+
 class PostgresEngine:
-    """Executes Ibis expressions where the source tables are."""
+    """
+    Executes Ibis expressions where the source tables are.
+
+    Args:
+        connection: In a transaction.
+        queries: SQL by table name: tables that expressions may read besides those of the database.
+    """
 
     name = "postgres"
 
-    def __init__(self, connection: adbc_driver_postgresql.dbapi.Connection) -> None:
+    def __init__(
+        self,
+        connection: adbc_driver_postgresql.dbapi.Connection,
+        queries: Mapping[str, str] = _NO_QUERIES,
+    ) -> None:
         self._connection = connection
+        self._queries = queries
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, settings: Settings) -> Iterator[Self]:
+    def open(cls, settings: Settings, queries: Mapping[str, str] = _NO_QUERIES) -> Iterator[Self]:
         """
         Connect; every expression inside the block sees the same state of the tables.
+
+        Args:
+            settings: Say where PostgreSQL is.
+            queries: SQL by table name, as for the class.
 
         Raises:
             StoreUnavailable: PostgreSQL can't be reached.
@@ -49,7 +68,7 @@ class PostgresEngine:
         with connection, connection.cursor() as cursor:
             for statement in _TRANSACTION:
                 cursor.execute(statement)
-            yield cls(connection)
+            yield cls(connection, queries)
 
     def execute(self, expression: ir.Table) -> pa.Table:
         """
@@ -58,7 +77,7 @@ class PostgresEngine:
         Raises:
             ContractViolation: A table or column that the expression reads does not exist.
         """
-        statement = str(ibis.to_sql(expression, dialect="postgres"))
+        statement = with_queries(str(ibis.to_sql(expression, dialect="postgres")), self._queries)
         with self._connection.cursor() as cursor:
             try:
                 cursor.execute(statement)
@@ -69,3 +88,13 @@ class PostgresEngine:
                     f"PostgreSQL refused the computation: {reason}",
                     hint="`python -m feature_repo migrate` brings the tables up to date.",
                 ) from error
+
+
+def with_queries(statement: str, queries: Mapping[str, str]) -> str:
+    """Return a SELECT that may read queries by their names."""
+    if not queries:
+        return statement
+    named = ", ".join(f'"{name}" AS ({query})' for name, query in queries.items())
+    body = statement.strip()
+    has_own = body[:5].upper() == "WITH "
+    return f"WITH {named}, {body[5:]}" if has_own else f"WITH {named} {body}"
