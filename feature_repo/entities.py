@@ -1,4 +1,4 @@
-"""What features describe: users, products, and pairs of the two."""
+"""What features describe: users, products, categories, and pairs."""
 
 from feast import Entity, ValueType
 
@@ -14,8 +14,14 @@ PRODUCT = Entity(
     value_type=ValueType.STRING,
     description="An article of the catalog.",
 )
+CATEGORY = Entity(
+    name="category",
+    join_keys=["category"],
+    value_type=ValueType.STRING,
+    description="A category of the catalog.",
+)
 
-ENTITIES = (USER, PRODUCT)
+ENTITIES = (USER, PRODUCT, CATEGORY)
 
 # What a feature may name as its entity, and the Feast entities that make it up, in the order in
 # which their join keys form the entity id: Feast has no entity of two join keys, but a feature view
@@ -23,5 +29,6 @@ ENTITIES = (USER, PRODUCT)
 FEATURE_ENTITIES: dict[str, tuple[Entity, ...]] = {
     "user": (USER,),
     "product": (PRODUCT,),
+    "category": (CATEGORY,),
     "user_product": (USER, PRODUCT),
 }

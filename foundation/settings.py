@@ -59,6 +59,18 @@ class Settings(BaseSettings):
     input_freshness_seconds: float = Field(
         default=300.0, gt=0, description="Oldest acceptable newest event when a job starts."
     )
+    clock_skew_seconds: float = Field(
+        default=60.0, ge=0, description="How far in the future an event may lie."
+    )
+    late_events_seconds: float = Field(
+        default=900.0, ge=0, description="How late an event may be and still count at once."
+    )
+    incremental_rebuild_seconds: float = Field(
+        default=86_400.0, gt=0, description="Age at which an incremental state is added up anew."
+    )
+    retry_delays_seconds: tuple[float, ...] = Field(
+        default=(60.0, 300.0, 900.0), description="Waits before each retry of a transient error."
+    )
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import ibis.expr.types as ir
 import pyarrow as pa
 
 from foundation.errors import ContractViolation
 from transformations.engines import Engine
-from transformations.expressions import computation_module, is_model, job_expression
+from transformations.expressions import computation_module, is_model
 from transformations.jobs import Job
 from transformations.values import typed_values
 
@@ -28,15 +29,21 @@ class Computed:
     metrics: Mapping[str, float]
 
 
-def compute(engine: Engine, job: Job, *, as_of: datetime) -> Computed:
+def compute(engine: Engine, job: Job, expression: ir.Table, *, as_of: datetime) -> Computed:
     """
     Execute a job as of an instant.
+
+    Args:
+        engine: Executes the expression.
+        job: What is computed.
+        expression: Of the job, at the instant.
+        as_of: Aware instant.
 
     Raises:
         ContractViolation: The computation gives no values for one of the features, or not in the
             promised shape.
     """
-    extracted = engine.execute(job_expression(job, as_of=as_of))
+    extracted = engine.execute(expression)
     module = computation_module(job.leader)
     if not is_model(module):
         return Computed({job.leader.reference: typed_values(job.leader, extracted)}, {})

@@ -45,7 +45,7 @@ def job_expression(job: Job, *, as_of: datetime) -> ir.Table:
     module = computation_module(feature)
     build: Callable[..., ir.Table] = module.extract if is_model(module) else module.compute
     tables = {name: source_table(name) for name in feature.source}
-    tables |= {known.feature_name: _known_values(known) for known in job.dependencies}
+    tables |= {known.feature_name: known_values(known) for known in job.dependencies}
     accepted = inspect.signature(build).parameters
     parameters = {
         name: value
@@ -64,6 +64,15 @@ def job_expression(job: Job, *, as_of: datetime) -> ir.Table:
 def dependency_queries(job: Job, *, as_of: datetime) -> dict[str, str]:
     """Return SQL, by table name, of the values that a job depends on, as known at an instant."""
     return {known.view_name: known_values_query(known, as_of=as_of) for known in job.dependencies}
+
+
+def known_values(feature: FeatureVersion) -> ir.Table:
+    """Return the values of a dependency as computations see them, unbound from any engine."""
+    columns = dict.fromkeys(feature.join_keys, "!string")
+    return ibis.table(
+        ibis.schema({**columns, "feature_value": _VALUE_TYPES[feature.feature_type]}),
+        name=feature.view_name,
+    )
 
 
 def computation_module(feature: FeatureVersion) -> ModuleType:
@@ -96,11 +105,3 @@ def code_fingerprint(job: Job) -> str:
         digest.update(inspect.getsource(module).encode())
         digest.update(repr(sorted(job.leader.parameters.items())).encode())
     return digest.hexdigest()
-
-
-def _known_values(feature: FeatureVersion) -> ir.Table:
-    columns = dict.fromkeys(feature.join_keys, "!string")
-    return ibis.table(
-        ibis.schema({**columns, "feature_value": _VALUE_TYPES[feature.feature_type]}),
-        name=feature.view_name,
-    )

@@ -1,33 +1,61 @@
 """One run of one job: read, check, transform, check, write."""
 
-import hashlib
 import uuid
-from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import structlog
 
-from feature_repo.registry.metadata import FeatureVersion
-from feature_repo.stores import offline_values, redis_values
 from foundation import clock
 from foundation.postgres import Connection, connect
-from foundation.redis import connect as connect_redis
 from foundation.settings import Settings
-from transformations import runs
+from transformations import incremental, publishing, runs
 from transformations.computing import Computed, compute
-from transformations.engines import Engine
 from transformations.engines.postgres import PostgresEngine
-from transformations.expressions import code_fingerprint, dependency_queries
+from transformations.expressions import code_fingerprint, dependency_queries, job_expression
 from transformations.jobs import Job
-from transformations.quality import expectations, gate, profile
-from transformations.source_tables import SCHEMAS
+from transformations.quality.distribution import Distribution
+from transformations.quality.gate import Check, Gate, refuse_failures
+from transformations.quality.inputs import InputLimits, check_inputs
+from transformations.quality.outputs import check_outputs
 from transformations.values import stored_rows
 
 _log = structlog.get_logger()
 
+_PAST_RUNS = 10
 
-def run(settings: Settings, job: Job, *, as_of: datetime | None = None) -> list[runs.RunReport]:
+
+@dataclass(frozen=True)
+class Options:
+    """
+    How a job is run.
+
+    Attributes:
+        attempt: Number of the attempt. Starts at 1, and grows with each retry.
+        accept_change: Hold inputs and outputs against what is declared only, not against past runs;
+            for changes that are known of.
+        rebuild: Add up an incremental state anew.
+        entity_ids: Publish values of these entities only; None: of all.
+        append_history: Whether the values go to the history; None: once in each history interval.
+        data_docs: Folder for Great Expectations' pages of what the gate found; None: none.
+    """
+
+    attempt: int = 1
+    accept_change: bool = False
+    rebuild: bool = False
+    entity_ids: pa.Array | None = None
+    append_history: bool | None = None
+    data_docs: Path | None = None
+
+
+_ORDINARY = Options()
+
+
+def run(
+    settings: Settings, job: Job, *, as_of: datetime | None = None, options: Options = _ORDINARY
+) -> list[runs.RunReport]:
     """
     Compute a job, and publish the values of its feature versions if they pass the quality gate.
 
@@ -38,6 +66,7 @@ def run(settings: Settings, job: Job, *, as_of: datetime | None = None) -> list[
         settings: Where the stores are.
         job: What to compute.
         as_of: Aware instant; None for now, which also demands fresh events.
+        options: How to run it.
 
     Returns:
         What was done, one report a feature version.
@@ -47,20 +76,14 @@ def run(settings: Settings, job: Job, *, as_of: datetime | None = None) -> list[
         QualityGateFailed: Inputs or outputs don't meet their expectations.
         StoreUnavailable: PostgreSQL or Redis can't be reached.
     """
-    with connect(settings, autocommit=True) as connection, runs.job_lock(connection, job):
-        attempt = runs.Run(
-            job=job,
-            run_ids={feature.reference: uuid.uuid4() for feature in job.features},
-            as_of=as_of or clock.now(),
-            window_start=None,
-            attempt=1,
-            engine=PostgresEngine.name,
-            code_fingerprint=code_fingerprint(job),
-            started_at=clock.now(),
-        )
+    with (
+        connect(settings, autocommit=True) as connection,
+        runs.job_lock(connection, job, backfill_of=as_of),
+    ):
+        attempt = _new_run(connection, job, as_of, options)
         runs.record_start(connection, attempt)
         try:
-            reports = _steps(settings, connection, attempt, demand_fresh_events=as_of is None)
+            reports = _steps(settings, connection, attempt, options)
         except BaseException as error:
             message = str(error) or type(error).__name__
             runs.record_failure(connection, attempt, finished_at=clock.now(), error=message)
@@ -75,31 +98,58 @@ def run(settings: Settings, job: Job, *, as_of: datetime | None = None) -> list[
     return reports
 
 
+def _new_run(
+    connection: Connection, job: Job, as_of: datetime | None, options: Options
+) -> runs.Run:
+    instant = as_of or clock.now()
+    last = runs.last_success(connection, job.leader, before=instant)
+    return runs.Run(
+        job=job,
+        run_ids={feature.reference: uuid.uuid4() for feature in job.features},
+        as_of=instant,
+        backfill=as_of is not None,
+        window_start=None if last is None else last["as_of"],
+        attempt=options.attempt,
+        engine=PostgresEngine.name,
+        code_fingerprint=code_fingerprint(job),
+        started_at=clock.now(),
+    )
+
+
 def _steps(
-    settings: Settings, connection: Connection, attempt: runs.Run, *, demand_fresh_events: bool
+    settings: Settings, connection: Connection, attempt: runs.Run, options: Options
 ) -> list[runs.RunReport]:
-    job, as_of = attempt.job, attempt.as_of
-    seconds = _Stopwatch()
-    max_age = settings.input_freshness_seconds if demand_fresh_events else None
-    with PostgresEngine.open(settings, dependency_queries(job, as_of=as_of)) as engine:
-        _check_inputs(connection, engine, attempt, max_age_seconds=max_age)
+    job, gate, seconds = attempt.job, Gate(), _Stopwatch()
+    try:
+        _check_inputs(settings, connection, gate, attempt, options)
         seconds.lap("check inputs")
-        computed = compute(engine, job, as_of=as_of)
+        computed = _compute(settings, connection, attempt, options)
         seconds.lap("compute")
-    _check_outputs(connection, attempt, computed)
-    seconds.lap("check outputs")
+        _check_outputs(connection, gate, attempt, computed, options)
+        seconds.lap("check outputs")
+    finally:
+        if options.data_docs is not None:
+            gate.write_data_docs(options.data_docs / job.name.replace("==", "-"))
     rows = {
-        feature.reference: stored_rows(feature, computed.values[feature.reference], as_of=as_of)
+        feature.reference: stored_rows(
+            feature, computed.values[feature.reference], as_of=attempt.as_of
+        )
         for feature in job.features
     }
-    written = _write_offline(connection, attempt, rows)
+    written = publishing.write_offline(
+        connection,
+        attempt,
+        rows,
+        entity_ids=options.entity_ids,
+        append_history=options.append_history,
+    )
     seconds.lap("write offline")
-    online = _write_online(settings, job, rows)
+    online = publishing.write_online(settings, job, rows, entity_ids=options.entity_ids)
     seconds.lap("write online")
     return [
         runs.RunReport(
             feature=feature,
-            as_of=as_of,
+            as_of=attempt.as_of,
             row_count=rows[feature.reference].num_rows,
             latest_row_count=written[feature.reference].latest,
             history_row_count=written[feature.reference].history,
@@ -112,98 +162,72 @@ def _steps(
 
 
 def _check_inputs(
-    connection: Connection, engine: Engine, attempt: runs.Run, *, max_age_seconds: float | None
+    settings: Settings, connection: Connection, gate: Gate, attempt: runs.Run, options: Options
 ) -> None:
-    as_of = attempt.as_of
-    profiles = {
-        name: profile.profile_record(engine.execute(profile.profile_expression(name, as_of=as_of)))
-        for name in attempt.job.leader.source
-    }
+    job, as_of, now = attempt.job, attempt.as_of, clock.now()
+    past = runs.recent_inputs(connection, job, before=as_of, limit=_PAST_RUNS)
+    limits = InputLimits(
+        since=attempt.window_start,
+        as_of=as_of,
+        until=now + timedelta(seconds=settings.clock_skew_seconds),
+        max_age_seconds=None if attempt.backfill else settings.input_freshness_seconds,
+        past=() if options.accept_change else past,
+    )
+    with PostgresEngine.open(settings, dependency_queries(job, as_of=as_of)) as engine:
+        profiles, checks = check_inputs(gate, engine, job, limits)
     runs.record_inputs(connection, attempt, profiles)
-    checks: list[gate.Check] = []
-    for name, record in profiles.items():
-        required = [column for column, dtype in SCHEMAS[name].items() if not dtype.nullable]
-        expected = expectations.input_expectations(
-            required, max_age_seconds=max_age_seconds if name == "events" else None
-        )
-        checks += gate.hold(profile.profile_frame(record, as_of=as_of), expected, subject=name)
-    runs.record_checks(connection, attempt, list(attempt.run_ids), [c.as_record() for c in checks])
-    gate.refuse_failures(checks)
+    _record(connection, attempt, [feature.reference for feature in job.features], checks)
+    refuse_failures(checks)
 
 
-def _check_outputs(connection: Connection, attempt: runs.Run, computed: Computed) -> None:
+def _compute(
+    settings: Settings, connection: Connection, attempt: runs.Run, options: Options
+) -> Computed:
+    job, as_of = attempt.job, attempt.as_of
+    state = None
+    if incremental.is_incremental(job) and not attempt.backfill:
+        if options.rebuild:
+            incremental.forget(connection, job)
+        state = incremental.advance(settings, connection, job, as_of=as_of)
+    expression = (
+        job_expression(job, as_of=as_of)
+        if state is None
+        else incremental.incremental_expression(job, state, as_of=as_of)
+    )
+    with PostgresEngine.open(settings, dependency_queries(job, as_of=as_of)) as engine:
+        return compute(engine, job, expression, as_of=as_of)
+
+
+def _check_outputs(
+    connection: Connection, gate: Gate, attempt: runs.Run, computed: Computed, options: Options
+) -> None:
     runs.record_metrics(connection, attempt, computed.metrics)
-    found: list[gate.Check] = []
+    found: list[Check] = []
     for feature in attempt.job.features:
-        values = computed.values[feature.reference]
-        entities, items = profile.value_frames(values, feature.feature_type)
         last = runs.last_success(connection, feature, before=attempt.as_of)
-        expected = expectations.entity_expectations(
-            feature, last_row_count=None if last is None else last["row_count"]
+        last = None if options.accept_change else last
+        # What is older than the look-back is not known any more: time alone may have changed it.
+        recent = last is not None and attempt.as_of - last["as_of"] <= feature.look_back
+        distribution, checks = check_outputs(
+            gate,
+            feature,
+            computed.values[feature.reference],
+            last_row_count=None if last is None else last["row_count"],
+            last_distribution=Distribution.from_record(last["distribution"])
+            if last is not None and recent
+            else None,
         )
-        checks = gate.hold(entities, expected, subject=feature.reference)
-        if items is not None:
-            checks += gate.hold(
-                items, expectations.item_expectations(feature), subject=feature.reference
-            )
-        runs.record_checks(
-            connection, attempt, [feature.reference], [check.as_record() for check in checks]
-        )
+        record = None if distribution is None else distribution.as_record()
+        runs.record_distribution(connection, attempt, feature, record)
+        _record(connection, attempt, [feature.reference], checks)
         found += checks
-    gate.refuse_failures(found)
+    refuse_failures(found)
 
 
-def _write_offline(
-    connection: Connection, attempt: runs.Run, rows: Mapping[str, pa.Table]
-) -> dict[str, offline_values.WrittenRows]:
-    with connection.transaction():
-        return {
-            feature.reference: _write_version(connection, attempt, feature, rows[feature.reference])
-            for feature in attempt.job.features
-        }
-
-
-def _write_version(
-    connection: Connection, attempt: runs.Run, feature: FeatureVersion, rows: pa.Table
-) -> offline_values.WrittenRows:
-    written = offline_values.write_values(
-        connection,
-        feature,
-        rows,
-        as_of=attempt.as_of,
-        append_history=runs.belongs_to_history(connection, feature, attempt.as_of),
-    )
-    runs.record_written(
-        connection,
-        attempt,
-        feature,
-        row_count=rows.num_rows,
-        latest=written.latest,
-        history=written.history,
-        checksum=_checksum(rows),
-    )
-    return written
-
-
-def _checksum(rows: pa.Table) -> str:
-    ordered = rows.select(["entity_id", "feature_value"]).sort_by("entity_id").combine_chunks()
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, ordered.schema) as stream:
-        stream.write_table(ordered)
-    return hashlib.sha256(sink.getvalue()).hexdigest()
-
-
-def _write_online(settings: Settings, job: Job, rows: Mapping[str, pa.Table]) -> dict[str, int]:
-    client = connect_redis(settings)
-    try:
-        return {
-            feature.reference: redis_values.write_values(
-                client, feature, rows[feature.reference], now=clock.now()
-            )
-            for feature in job.features
-        }
-    finally:
-        client.close()
+def _record(
+    connection: Connection, attempt: runs.Run, references: list[str], checks: list[Check]
+) -> None:
+    runs.record_checks(connection, attempt, references, [check.as_record() for check in checks])
 
 
 class _Stopwatch:

@@ -25,7 +25,8 @@ class Run:
         job: What is computed.
         run_ids: Ids of the records, by reference.
         as_of: The instant that is computed.
-        window_start: Start of the time that the events looked at first belong to; None: all.
+        backfill: Whether the instant was chosen, instead of now.
+        window_start: Events at or before it had passed the gate before; None: none had.
         attempt: Number of the attempt. Starts at 1, and grows with each retry.
         engine: What executes the job.
         code_fingerprint: Of the job.
@@ -35,6 +36,7 @@ class Run:
     job: Job
     run_ids: Mapping[str, uuid.UUID]
     as_of: datetime
+    backfill: bool
     window_start: datetime | None
     attempt: int
     engine: str
@@ -69,14 +71,23 @@ class RunReport:
 
 
 @contextlib.contextmanager
-def job_lock(connection: Connection, job: Job) -> Iterator[None]:
+def job_lock(
+    connection: Connection, job: Job, *, backfill_of: datetime | None = None
+) -> Iterator[None]:
     """
     Hold a job's lock; it goes with the connection, even if that is killed.
+
+    Args:
+        connection: Outside a transaction.
+        job: What is computed.
+        backfill_of: The chosen instant; each has a lock of its own. None for now.
 
     Raises:
         JobAlreadyRunning: Somebody else holds it.
     """
     name = f"job:{job.name}"
+    if backfill_of is not None:
+        name += f"@{backfill_of.isoformat()}"
     row = connection.execute(
         "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)
     ).fetchone()
@@ -92,14 +103,19 @@ def job_lock(connection: Connection, job: Job) -> Iterator[None]:
 
 
 def record_start(connection: Connection, run: Run) -> None:
-    """Record that a run started, and that runs of its job which never finished were cut off."""
+    """
+    Record that a run started, and that those before it which never finished were cut off.
+
+    The caller holds the lock under which they ran, so they can't be running any more.
+    """
     with connection.transaction():
         connection.execute(
             """
             UPDATE computation_runs SET status = 'failed', finished_at = %s, error = 'interrupted'
-            WHERE job_name = %s AND status = 'running'
+            WHERE job_name = %s AND status = 'running' AND backfill = %s
+              AND (NOT backfill OR as_of = %s)
             """,
-            (run.started_at, run.job.name),
+            (run.started_at, run.job.name, run.backfill, run.as_of),
         )
         _insert(connection, run, status="running", error=None)
 
@@ -125,6 +141,19 @@ def record_metrics(connection: Connection, run: Run, metrics: Mapping[str, float
     connection.execute(
         "UPDATE computation_runs SET metrics = %s WHERE run_id = ANY(%s)",
         (Jsonb(metrics), list(run.run_ids.values())),
+    )
+
+
+def record_distribution(
+    connection: Connection,
+    run: Run,
+    feature: FeatureVersion,
+    distribution: Mapping[str, Any] | None,
+) -> None:
+    """Record how the values of a feature version are distributed."""
+    connection.execute(
+        "UPDATE computation_runs SET distribution = %s WHERE run_id = %s",
+        (None if distribution is None else Jsonb(distribution), run.run_ids[feature.reference]),
     )
 
 
@@ -293,9 +322,9 @@ def _insert(connection: Connection, run: Run, *, status: str, error: str | None)
         cursor.executemany(
             """
             INSERT INTO computation_runs
-                (run_id, job_name, feature_name, version, engine, as_of, window_start, attempt,
-                 started_at, finished_at, status, code_fingerprint, error)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                (run_id, job_name, feature_name, version, engine, as_of, backfill, window_start,
+                 attempt, started_at, finished_at, status, code_fingerprint, error)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             [
                 (
@@ -305,6 +334,7 @@ def _insert(connection: Connection, run: Run, *, status: str, error: str | None)
                     feature.version,
                     run.engine,
                     run.as_of,
+                    run.backfill,
                     run.window_start,
                     run.attempt,
                     run.started_at,

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from feature_repo.registry.metadata import FeatureType, FeatureVersion, Status
+from feature_repo.registry.metadata import Expectations, FeatureType, FeatureVersion, Status
 
 VERSIONS = (
     FeatureVersion(
@@ -12,13 +12,14 @@ VERSIONS = (
         description=(
             "Per category, the user's weighted interactions of the last 90 days, halving every "
             "30 days, relative to the user's strongest category. A user of fewer than 5 "
-            "interactions has the popularity of the categories among all users."
+            "interactions has the categories' popularity among all users."
         ),
         entity="user",
         join_keys=("user_id",),
         computation="user_category_affinity",
         parameters={"window_days": 90.0, "half_life_days": 30.0, "min_interactions": 5.0},
         source=("events", "products", "users"),
+        dependencies=("category_popularity==1.0.0",),
         owner="recommendation",
         status=Status.ACTIVE,
         created_at=datetime(2026, 11, 23, tzinfo=UTC),
@@ -28,5 +29,6 @@ VERSIONS = (
         staleness_tolerance=timedelta(hours=24),
         computation_frequency=timedelta(days=1),
         history_interval=timedelta(days=1),
+        expectations=Expectations(max_null_shares={"products.category": 0.25}),
     ),
 )

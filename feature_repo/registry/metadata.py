@@ -54,6 +54,15 @@ class Expectations(BaseModel):
     mean_between: tuple[float, float] | None = Field(
         default=None, description="Where the mean of all values must lie."
     )
+    max_stability_index: float = Field(
+        default=0.25,
+        gt=0,
+        description="Greatest population stability index against the last good run's values.",
+    )
+    max_null_shares: Mapping[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default_factory=dict,
+        description="Greatest share of nulls by nullable source column: 'products.category'.",
+    )
 
 
 class FeatureVersion(BaseModel):

@@ -40,22 +40,18 @@ def known_values_query(feature: FeatureVersion, *, as_of: datetime) -> str:
     finds it. Columns are entity_id, the join keys, feature_value in the feature's type (a map as
     JSON text) and timestamp.
     """
-    oldest = as_of - feature.look_back
-    rows = " UNION ALL ".join(
-        f'SELECT entity_id, feature_value, "timestamp" FROM {table} {_of_version(feature)} '
-        f"AND \"timestamp\" <= '{as_of.isoformat()}' AND \"timestamp\" >= '{oldest.isoformat()}'"
-        for table in ("feature_values", "feature_latest")
-    )
+    until, since = as_of.isoformat(), (as_of - feature.look_back).isoformat()
+    where = f"{_of_version(feature)} AND \"timestamp\" <= '{until}' AND \"timestamp\" >= '{since}'"
+    select = 'SELECT entity_id, feature_value, "timestamp"'
+    rows = f"{select} FROM feature_values {where} UNION ALL {select} FROM feature_latest {where}"
     columns = [
         "entity_id",
         *_join_key_columns(feature),
         f"{_VALUE_EXPRESSIONS[feature.feature_type]} AS feature_value",
         '"timestamp"',
     ]
-    return (
-        f"SELECT DISTINCT ON (entity_id) {', '.join(columns)} FROM ({rows}) AS known "
-        'ORDER BY entity_id, "timestamp" DESC'
-    )
+    newest = "SELECT DISTINCT ON (entity_id) " + ", ".join(columns)
+    return f'{newest} FROM ({rows}) AS known ORDER BY entity_id, "timestamp" DESC'
 
 
 def _of_version(feature: FeatureVersion) -> str:

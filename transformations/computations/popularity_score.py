@@ -1,12 +1,17 @@
-"""How much shoppers want each product lately."""
+"""
+How much shoppers want each product lately.
 
-from datetime import datetime
+The computation is two steps, so that a job need not add up the whole window each time: `totals` of
+any interval, which can be added to and subtracted from each other, and `scores` of the sum.
+"""
+
+from datetime import datetime, timedelta
 
 import ibis
 import ibis.expr.types as ir
 from ibis import _
 
-from transformations.computations.decay import event_weight, events_within, instant, rounded
+from transformations.computations.decay import event_weight, instant, rounded
 
 
 def compute(
@@ -34,12 +39,58 @@ def compute(
     Returns:
         product_id, feature_value [0, 1]; one row a product created at or before `as_of`.
     """
-    recent = events_within(events, as_of=as_of, window_days=window_days)
-    weighted = recent.mutate(
-        weight=event_weight(recent, as_of=as_of, half_life_days=half_life_days)
+    in_window = totals(
+        events=events,
+        start=as_of - timedelta(days=window_days),
+        end=as_of,
+        reference=as_of,
+        half_life_days=half_life_days,
     )
-    totals = weighted.group_by("product_id").aggregate(total=_.weight.sum(), event_count=_.count())
-    relative = totals.mutate(relative=_.total / _.total.max().over(ibis.window()))
+    return scores(
+        in_window, products=products, as_of=as_of, cold_start=cold_start, min_views=min_views
+    )
+
+
+def totals(
+    *,
+    events: ir.Table,
+    start: datetime,
+    end: datetime,
+    reference: datetime,
+    half_life_days: float,
+) -> ir.Table:
+    """
+    Add up the weights of each product's events.
+
+    Args:
+        events: product_id, event_type, event_timestamp; one row an event.
+        start: Events at or before this instant don't count.
+        end: Events after this instant don't count.
+        reference: Instant that weights are decayed to. The scores don't depend on it.
+        half_life_days: Age at which an event weighs half.
+
+    Returns:
+        product_id, total, event_count; one row a product that has an event in (start, end].
+    """
+    within = events.filter(
+        events.event_timestamp > instant(start), events.event_timestamp <= instant(end)
+    )
+    weighted = within.mutate(
+        weight=event_weight(within, as_of=reference, half_life_days=half_life_days)
+    )
+    return weighted.group_by("product_id").aggregate(total=_.weight.sum(), event_count=_.count())
+
+
+def scores(
+    in_window: ir.Table,
+    *,
+    products: ir.Table,
+    as_of: datetime,
+    cold_start: float,
+    min_views: float,
+) -> ir.Table:
+    """Score each product by its total in the window; see `compute`."""
+    relative = in_window.mutate(relative=_.total / _.total.max().over(ibis.window()))
     existing = products.filter(products.created_at <= instant(as_of)).select("product_id")
     scored = existing.left_join(relative, "product_id")
     return scored.select(

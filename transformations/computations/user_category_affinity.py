@@ -14,6 +14,7 @@ def compute(
     events: ir.Table,
     products: ir.Table,
     users: ir.Table,
+    category_popularity: ir.Table,
     as_of: datetime,
     window_days: float,
     half_life_days: float,
@@ -26,6 +27,7 @@ def compute(
         events: user_id, product_id, event_type, event_timestamp; one row an event.
         products: product_id, category; events of products without a category don't count.
         users: user_id, created_at.
+        category_popularity: category, feature_value [0, 1].
         as_of: Aware instant of the answer; later events and users don't count.
         window_days: Length of the window that ends at `as_of`.
         half_life_days: Age at which an interaction weighs half.
@@ -33,7 +35,7 @@ def compute(
 
     Returns:
         user_id, map_keys [category], map_values [0, 1]; one row a user created at or before
-        `as_of`, or none at all while no category has an event.
+        `as_of`, or none at all while no category has a popularity.
     """
     recent = events_within(events, as_of=as_of, window_days=window_days)
     weighted = recent.mutate(
@@ -42,12 +44,9 @@ def compute(
     by_user = weighted.group_by("user_id", "category").aggregate(
         total=_.weight.sum(), interactions=_.count()
     )
-    by_category = by_user.group_by("category").aggregate(total=_.total.sum())
-    everyone = by_category.mutate(
-        affinity=rounded(_.total / _.total.max().over(ibis.window()))
-    ).aggregate(
+    everyone = category_popularity.aggregate(
         everyones_keys=_.category.collect(order_by=_.category),
-        everyones_values=_.affinity.collect(order_by=_.category),
+        everyones_values=_.feature_value.collect(order_by=_.category),
     )
     own = _warm_users(by_user, min_interactions)
     existing = users.filter(users.created_at <= instant(as_of)).select("user_id")

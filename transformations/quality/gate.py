@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import great_expectations as gx
 import pandas as pd
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+)
 from great_expectations.expectations.expectation import Expectation
+from great_expectations.render.renderer import ValidationResultsPageRenderer
+from great_expectations.render.view import DefaultJinjaPageView
 
 from foundation.errors import QualityGateFailed
 
@@ -19,8 +26,9 @@ class Check:
     What one expectation found.
 
     Attributes:
-        check_type: What kind of check: volume, completeness, freshness, row_count, null_key,
-            duplicate_key, null, range, vector_length or distribution.
+        check_type: What kind of check: dependency, schema, volume, completeness, clock_skew,
+            freshness, anomaly, row_count, null_key, duplicate_key, null, range, vector_length,
+            distribution or model_quality.
         subject: What was looked at, a source table or a feature version.
         expectation: What was expected, in words.
         success: Whether it was met.
@@ -40,25 +48,50 @@ class Check:
         return asdict(self)
 
 
-def hold(frame: pd.DataFrame, expectations: Sequence[Expectation], *, subject: str) -> list[Check]:
-    """Hold a frame against expectations; one check an expectation, in their order."""
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    batch = (
-        context.data_sources.add_pandas(subject)
-        .add_dataframe_asset(subject)
-        .add_batch_definition_whole_dataframe(subject)
-        .get_batch({"dataframe": frame})
-    )
-    result = batch.validate(
-        gx.ExpectationSuite(name=subject, expectations=list(expectations)),
-        result_format={
-            "result_format": "SUMMARY",
-            "partial_unexpected_count": _SAMPLE_COUNT,
-            "include_unexpected_rows": False,
-        },
-    )
-    return [_check(found, subject) for found in result.results]
+class Gate:
+    """Holds the frames of one run, and remembers what it found for Data Docs."""
+
+    def __init__(self) -> None:
+        # By default each context leaves a temporary folder behind.
+        stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+        self._context = gx.get_context(
+            mode="ephemeral", project_config=DataContextConfig(store_backend_defaults=stores)
+        )
+        self._context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        self._results: list[Any] = []
+
+    def hold(
+        self, frame: pd.DataFrame, expectations: Sequence[Expectation], *, subject: str
+    ) -> list[Check]:
+        """Hold a frame against expectations; one check an expectation, in their order."""
+        name = f"{subject} {len(self._results)}"
+        batch = (
+            self._context.data_sources.add_pandas(name)
+            .add_dataframe_asset(name)
+            .add_batch_definition_whole_dataframe(name)
+            .get_batch({"dataframe": frame})
+        )
+        result = batch.validate(
+            gx.ExpectationSuite(name=name, expectations=list(expectations)),
+            result_format={
+                "result_format": "SUMMARY",
+                "partial_unexpected_count": _SAMPLE_COUNT,
+                "include_unexpected_rows": False,
+            },
+        )
+        self._results.append(result)
+        return [_check(found, subject) for found in result.results]
+
+    def write_data_docs(self, folder: Path) -> list[Path]:
+        """Write what was found as HTML pages, one a frame; returns their paths."""
+        folder.mkdir(parents=True, exist_ok=True)
+        pages = []
+        for result in self._results:
+            document = ValidationResultsPageRenderer().render(result)
+            page = folder / f"{result.suite_name.replace(' ', '-').replace('==', '-')}.html"
+            page.write_text(DefaultJinjaPageView().render(document))
+            pages.append(page)
+        return pages
 
 
 def refuse_failures(checks: Sequence[Check]) -> None:
@@ -122,6 +155,7 @@ def _in_words(expectation_type: str, kwargs: Mapping[str, Any]) -> str:
         "expect_column_mean_to_be_between": f"mean of {column} {limits}",
         "expect_column_values_to_not_be_null": f"no null in {column}",
         "expect_column_values_to_be_unique": f"no {column} twice",
+        "expect_column_values_to_be_in_set": f"{column} to be {kwargs.get('value_set')}",
         "expect_table_row_count_to_be_between": f"row count {limits}",
     }[expectation_type]
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import redis
 
+from feature_repo.registry.gather import gather_features
 from feature_repo.registry.metadata import FeatureVersion
 from foundation import clock
 from foundation.errors import JobAlreadyRunning, QualityGateFailed, StoreUnavailable
@@ -25,7 +26,11 @@ def _rows(settings: Settings, query: str) -> list[tuple[Any, ...]]:
 def _run(
     settings: Settings, feature: FeatureVersion, *, as_of: datetime | None = None
 ) -> runs.RunReport:
-    [report] = pipeline.run(settings, Job((feature,), ()), as_of=as_of)
+    by_reference = {f.reference: f for f in gather_features()}
+    dependencies = tuple(by_reference[reference] for reference in feature.dependencies)
+    for known in dependencies:
+        pipeline.run(settings, Job((known,), ()), as_of=as_of)
+    [report] = pipeline.run(settings, Job((feature,), dependencies), as_of=as_of)
     return report
 
 
@@ -51,7 +56,13 @@ def test_values_reach_both_stores(
 def test_maps_are_stored_as_objects(shop: Settings, affinity: FeatureVersion) -> None:
     """A map feature's value is a JSON object of its categories."""
     _run(shop, affinity, as_of=AS_OF)
-    values = dict(_rows(shop, "SELECT entity_id, feature_value FROM feature_latest"))
+    values = dict(
+        _rows(
+            shop,
+            "SELECT entity_id, feature_value FROM feature_latest "
+            "WHERE feature_name = 'user_category_affinity'",
+        )
+    )
     assert set(values) == {"u0", "u1"}
     assert max(values["u0"].values()) == 1
     assert set(values["u0"]) == {"books", "toys"}
@@ -163,18 +174,30 @@ def test_half_the_rows_missing_is_refused(shop: Settings, popularity: FeatureVer
         _run(shop, popularity, as_of=AS_OF)
 
 
-def test_two_runs_of_a_version_exclude_each_other(
-    shop: Settings, popularity: FeatureVersion, affinity: FeatureVersion
+def test_two_runs_for_an_instant_exclude_each_other(
+    shop: Settings, popularity: FeatureVersion
 ) -> None:
-    """While one holds the lock another is refused, and other features are not."""
+    """While one holds the lock another is refused; other instants can be computed beside it."""
+    job = Job((popularity,), ())
     with (
         connect(shop, autocommit=True) as connection,
-        runs.job_lock(connection, Job((popularity,), ())),
+        runs.job_lock(connection, job, backfill_of=AS_OF),
     ):
         with pytest.raises(JobAlreadyRunning):
-            _run(shop, popularity, as_of=AS_OF)
-        _run(shop, affinity, as_of=AS_OF)
-    _run(shop, popularity, as_of=AS_OF)
+            pipeline.run(shop, job, as_of=AS_OF)
+        pipeline.run(shop, job, as_of=AS_OF - timedelta(days=1))
+    pipeline.run(shop, job, as_of=AS_OF)
+
+
+def test_two_runs_for_now_exclude_each_other(shop: Settings, popularity: FeatureVersion) -> None:
+    """A job that runs at its schedule is not started twice."""
+    job = Job((popularity,), ())
+    with (
+        connect(shop, autocommit=True) as connection,
+        runs.job_lock(connection, job),
+        pytest.raises(JobAlreadyRunning, match="being computed by another process"),
+    ):
+        pipeline.run(shop, job)
 
 
 def test_a_dead_redis_fails_the_run_and_keeps_the_values(
@@ -200,11 +223,12 @@ def test_a_run_that_was_cut_off_is_recorded_as_failed(
         connection.execute(
             """
             INSERT INTO computation_runs
-                (run_id, job_name, feature_name, version, engine, as_of, started_at, status,
-                 code_fingerprint)
+                (run_id, job_name, feature_name, version, engine, as_of, backfill, started_at,
+                 status, code_fingerprint)
             VALUES (gen_random_uuid(), 'popularity_score==1.0.0', 'popularity_score', '1.0.0',
-                    'postgres', now(), now(), 'running', '')
-            """
+                    'postgres', %s, true, now(), 'running', '')
+            """,
+            (AS_OF,),
         )
     _run(shop, popularity, as_of=AS_OF)
     statuses = _rows(shop, "SELECT status, error FROM computation_runs ORDER BY started_at")

@@ -1,10 +1,11 @@
 """Each computation equals a slow and obvious reference, on histories nobody thought of."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import ibis
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given
@@ -17,10 +18,11 @@ from foundation.postgres import connect
 from foundation.settings import Settings
 from transformations.computing import compute
 from transformations.engines.postgres import PostgresEngine
-from transformations.jobs import Job
+from transformations.expressions import job_expression
+from transformations.jobs import Job, jobs_of
 
 AS_OF = datetime(2026, 6, 1, 12, tzinfo=UTC)
-FEATURES = {feature.feature_name: feature for feature in gather_features()}
+JOBS = jobs_of(gather_features())
 WEIGHTS = {"view": 1.0, "add_to_cart": 2.0, "purchase": 3.0}
 WINDOW = timedelta(days=90)
 
@@ -93,9 +95,19 @@ def _computed(settings: Settings, name: str, **tables: Rows) -> dict[str, Any]:
                 known = {row["product_id"] for row in tables["products"]}
                 rows = [row for row in rows if row["product_id"] in known]  # noqa: PLW2901
             copy_table(connection, table, pa.Table.from_pylist(rows, _SCHEMAS[table]))
-    with PostgresEngine.open(settings) as engine:
-        job = Job((FEATURES[name],), ())
-        values = compute(engine, job, as_of=AS_OF).values[FEATURES[name].reference].to_pydict()
+    [job] = [
+        job for job in JOBS if job.leader.feature_name == name and job.leader.version == "1.0.0"
+    ]
+    # Dependencies as they would be if they had just been computed.
+    queries = {
+        known.view_name: str(
+            ibis.to_sql(job_expression(Job((known,), ()), as_of=AS_OF), dialect="postgres")
+        )
+        for known in job.dependencies
+    }
+    with PostgresEngine.open(settings, queries) as engine:
+        computed = compute(engine, job, job_expression(job, as_of=AS_OF), as_of=AS_OF)
+    values = computed.values[job.leader.reference].to_pydict()
     return dict(zip(values["entity_id"], values["feature_value"], strict=True))
 
 
@@ -180,3 +192,46 @@ def test_affinity_equals_its_reference(
     assert set(computed) == set(expected)
     for user, affinities in expected.items():
         assert dict(computed[user]) == pytest.approx(affinities, abs=1e-9)
+
+
+@examples
+@given(events=events_strategy, products=products_strategy)
+def test_category_popularity_equals_its_reference(
+    servers: Settings, events: Rows, products: Rows
+) -> None:
+    """A category is relative to the strongest; without events it has no popularity."""
+    category = {p["product_id"]: p["category"] for p in products if p["category"] is not None}
+    totals: defaultdict[str, float] = defaultdict(float)
+    for event in _counting(events, products):
+        if event["product_id"] in category:
+            totals[category[event["product_id"]]] += _weight(event, 30)
+    expected = {name: total / max(totals.values()) for name, total in totals.items()}
+    computed = _computed(servers, "category_popularity", events=events, products=products)
+    assert computed == pytest.approx(expected, abs=1e-9)
+
+
+@examples
+@given(
+    events=events_strategy,
+    products=products_strategy,
+    users=st.lists(instants, min_size=4, max_size=4),
+)
+def test_activity_equals_its_reference(
+    servers: Settings, events: Rows, products: Rows, users: list[datetime]
+) -> None:
+    """A user's events of 30 days are relative to the most active user's; without any it is 0."""
+    counts = Counter(
+        event["user_id"]
+        for event in _counting(events, products)
+        if event["event_timestamp"] > AS_OF - timedelta(days=30)
+    )
+    rows: Rows = [{"user_id": f"u{n}", "created_at": at} for n, at in enumerate(users, start=1)]
+    expected = {
+        row["user_id"]: counts[row["user_id"]] / max(counts.values(), default=1)
+        for row in rows
+        if row["created_at"] <= AS_OF
+    }
+    computed = _computed(
+        servers, "user_activity_level", events=events, products=products, users=rows
+    )
+    assert computed == pytest.approx(expected, abs=1e-9)

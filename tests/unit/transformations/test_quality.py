@@ -9,7 +9,8 @@ from feature_repo.registry.metadata import FeatureType, FeatureVersion
 from feature_repo.stores.json_values import VALUE_TYPES
 from foundation.errors import QualityGateFailed
 from tests.unit.feature_repo.registry.test_metadata import COMPLETE
-from transformations.quality import expectations, gate, profile
+from transformations.quality import gate
+from transformations.quality.outputs import check_outputs
 
 FLOAT = {"feature_type": FeatureType.FLOAT, "valid_range": (0.0, 1.0)}
 MAP = {"feature_type": FeatureType.MAP, "valid_range": (0.0, 1.0), "default": None}
@@ -28,13 +29,9 @@ def _checks(
             "feature_value": pa.array(values, VALUE_TYPES[feature.feature_type]),
         }
     )
-    entities, items = profile.value_frames(table, feature.feature_type)
-    expected = expectations.entity_expectations(feature, last_row_count=None)
-    checks = gate.hold(entities, expected, subject=feature.reference)
-    if items is not None:
-        checks += gate.hold(
-            items, expectations.item_expectations(feature), subject=feature.reference
-        )
+    _, checks = check_outputs(
+        gate.Gate(), feature, table, last_row_count=None, last_distribution=None
+    )
     return checks
 
 

@@ -1,0 +1,100 @@
+"""Publish what passed the gate: to PostgreSQL in one transaction, then to Redis."""
+
+import hashlib
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feature_repo.stores import offline_values, redis_values
+from foundation import clock
+from foundation.postgres import Connection
+from foundation.redis import connect
+from foundation.settings import Settings
+from transformations import runs
+from transformations.jobs import Job
+
+
+def write_offline(
+    connection: Connection,
+    run: runs.Run,
+    rows: Mapping[str, pa.Table],
+    *,
+    entity_ids: pa.Array | None,
+    append_history: bool | None,
+) -> dict[str, offline_values.WrittenRows]:
+    """
+    Write the values of a run to PostgreSQL, all or none, and record it.
+
+    Args:
+        connection: Outside a transaction.
+        run: Whose values they are.
+        rows: By reference: entity_id, feature_value as JSON text, timestamp.
+        entity_ids: Write values of these entities only; None: of all.
+        append_history: Whether they go to the history; None: once in each history interval.
+
+    Returns:
+        How many rows changed, by reference.
+    """
+    written = {}
+    with connection.transaction():
+        for feature in run.job.features:
+            all_rows = rows[feature.reference]
+            written[feature.reference] = offline_values.write_values(
+                connection,
+                feature,
+                _of_entities(all_rows, entity_ids),
+                as_of=run.as_of,
+                append_history=runs.belongs_to_history(connection, feature, run.as_of)
+                if append_history is None
+                else append_history,
+            )
+            runs.record_written(
+                connection,
+                run,
+                feature,
+                row_count=all_rows.num_rows,
+                latest=written[feature.reference].latest,
+                history=written[feature.reference].history,
+                checksum=checksum(all_rows),
+            )
+    return written
+
+
+def write_online(
+    settings: Settings, job: Job, rows: Mapping[str, pa.Table], *, entity_ids: pa.Array | None
+) -> dict[str, int]:
+    """
+    Write the values of a run to Redis, as far as they are fresh.
+
+    Returns:
+        How many values Redis took, by reference.
+    """
+    client = connect(settings)
+    try:
+        return {
+            feature.reference: redis_values.write_values(
+                client,
+                feature,
+                _of_entities(rows[feature.reference], entity_ids),
+                now=clock.now(),
+            )
+            for feature in job.features
+        }
+    finally:
+        client.close()
+
+
+def checksum(rows: pa.Table) -> str:
+    """Return a digest of entity ids and values; equal values in any order, equal digest."""
+    ordered = rows.select(["entity_id", "feature_value"]).sort_by("entity_id").combine_chunks()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, ordered.schema) as stream:
+        stream.write_table(ordered)
+    return hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+def _of_entities(rows: pa.Table, entity_ids: pa.Array | None) -> pa.Table:
+    if entity_ids is None:
+        return rows
+    return rows.filter(pc.is_in(rows["entity_id"], value_set=entity_ids))
