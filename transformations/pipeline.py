@@ -1,6 +1,5 @@
 """One run of one job: read, check, transform, check, write."""
 
-import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from foundation.settings import Settings
 from transformations import incremental, publishing, runs
 from transformations.computing import Computed, compute
 from transformations.engines.postgres import PostgresEngine
-from transformations.expressions import code_fingerprint, dependency_queries, job_expression
+from transformations.expressions import dependency_queries, job_expression
 from transformations.jobs import Job
 from transformations.quality.distribution import Distribution
 from transformations.quality.gate import Check, Gate, refuse_failures
@@ -80,7 +79,7 @@ def run(
         connect(settings, autocommit=True) as connection,
         runs.job_lock(connection, job, backfill_of=as_of),
     ):
-        attempt = _new_run(connection, job, as_of, options)
+        attempt = runs.new_run(connection, job, as_of=as_of, attempt=options.attempt)
         runs.record_start(connection, attempt)
         try:
             reports = _steps(settings, connection, attempt, options)
@@ -96,24 +95,6 @@ def run(
             online_row_counts={r.feature.reference: r.online_row_count for r in reports},
         )
     return reports
-
-
-def _new_run(
-    connection: Connection, job: Job, as_of: datetime | None, options: Options
-) -> runs.Run:
-    instant = as_of or clock.now()
-    last = runs.last_success(connection, job.leader, before=instant)
-    return runs.Run(
-        job=job,
-        run_ids={feature.reference: uuid.uuid4() for feature in job.features},
-        as_of=instant,
-        backfill=as_of is not None,
-        window_start=None if last is None else last["as_of"],
-        attempt=options.attempt,
-        engine=PostgresEngine.name,
-        code_fingerprint=code_fingerprint(job),
-        started_at=clock.now(),
-    )
 
 
 def _steps(

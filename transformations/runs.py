@@ -11,8 +11,11 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from feature_repo.registry.metadata import FeatureVersion
+from foundation import clock
 from foundation.errors import JobAlreadyRunning
 from foundation.postgres import Connection
+from transformations.engines.postgres import PostgresEngine
+from transformations.expressions import code_fingerprint
 from transformations.jobs import Job
 
 
@@ -68,6 +71,23 @@ class RunReport:
     online_row_count: int
     metrics: Mapping[str, float]
     seconds: Mapping[str, float]
+
+
+def new_run(connection: Connection, job: Job, *, as_of: datetime | None, attempt: int = 1) -> Run:
+    """Return a new attempt of a job for a chosen instant, or for now; it is not recorded yet."""
+    instant = as_of or clock.now()
+    last = last_success(connection, job.leader, before=instant)
+    return Run(
+        job=job,
+        run_ids={feature.reference: uuid.uuid4() for feature in job.features},
+        as_of=instant,
+        backfill=as_of is not None,
+        window_start=None if last is None else last["as_of"],
+        attempt=attempt,
+        engine=PostgresEngine.name,
+        code_fingerprint=code_fingerprint(job),
+        started_at=clock.now(),
+    )
 
 
 @contextlib.contextmanager

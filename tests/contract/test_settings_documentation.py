@@ -17,6 +17,8 @@ def test_every_setting_is_documented_with_its_default() -> None:
                 shown = "unset"
             case bool():
                 shown = str(default).lower()
+            case tuple():
+                shown = str(list(default))  # as JSON, which the environment takes
             case _ if name == "data_dir":
                 shown = str(default.relative_to(PROJECT_ROOT))
             case _:

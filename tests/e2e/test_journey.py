@@ -75,7 +75,8 @@ def test_from_files_to_answers(
     _run(feast, "materialize-incremental", until, folder=REPO_PATH)
 
     frame = pd.read_csv(events, parse_dates=["event_timestamp"])
-    expected = _popularity(frame[frame.event_id != "bad"], as_of=clock.now())
+    good = frame[frame.event_id != "bad"]
+    expected = _popularity(good, as_of=clock.now(), half_life_days=7)
     with gateway_on(settings) as client:
         answer = client.post(
             "/v1/features/batch",
@@ -91,16 +92,18 @@ def test_from_files_to_answers(
         entity_df=pd.DataFrame({"product_id": PRODUCTS, "event_timestamp": [at] * 3}),
         features=["popularity_score_v1_0_0:popularity_score"],
     ).to_df()
-    known_then = _popularity(frame[frame.event_id != "bad"], as_of=datetime.fromisoformat(past))
+    known_then = _popularity(good, as_of=datetime.fromisoformat(past), half_life_days=14)
     trained = dict(zip(rows["product_id"], rows["popularity_score"], strict=True))
     assert trained == pytest.approx(known_then, abs=1e-9)
 
 
-def _popularity(events: pd.DataFrame, *, as_of: datetime) -> dict[str, float]:
+def _popularity(
+    events: pd.DataFrame, *, as_of: datetime, half_life_days: float
+) -> dict[str, float]:
     past = events[events.event_timestamp <= as_of.astimezone(UTC)]
     age_days = (as_of - past.event_timestamp).dt.total_seconds() / 86_400
     weights = past.event_type.map({"view": 1, "add_to_cart": 2, "purchase": 3})
-    totals = (weights * 0.5 ** (age_days / 14)).groupby(past.product_id).sum()
+    totals = (weights * 0.5 ** (age_days / half_life_days)).groupby(past.product_id).sum()
     counts = past.groupby("product_id").size()
     scores = (totals / totals.max()).where(counts >= 10, 0.1)
     return {product: float(scores.get(product, 0.1)) for product in PRODUCTS}

@@ -18,6 +18,12 @@ from foundation.settings import Settings
 from serving_gateway.app import create_app
 
 BATCH = "/v1/features/batch"
+# The version that is served to whoever asks for none.
+SERVED = {
+    "popularity_score": "1.1.0",
+    "product_freshness_score": "1.0.0",
+    "user_category_affinity": "1.0.0",
+}
 
 
 @contextlib.contextmanager
@@ -50,7 +56,7 @@ def gateway_on(
 
 def store_value(valkey: redis.Redis, feature_name: str, identifier: str, text: str) -> None:
     """Put a value's JSON text where the gateway looks for it."""
-    [key] = redis_keys(feature_name, "1.0.0", [entity_id([identifier])])
+    [key] = redis_keys(feature_name, SERVED[feature_name], [entity_id([identifier])])
     valkey.set(key, text)
 
 

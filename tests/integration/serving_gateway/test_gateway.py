@@ -39,7 +39,7 @@ def test_a_batch_is_spliced_from_stored_values(gateway: httpx.Client, valkey: re
             },
         },
         "versions": {
-            "popularity_score": "1.0.0",
+            "popularity_score": "1.1.0",
             "user_category_affinity": "1.0.0",
             "product_freshness_score": "1.0.0",
         },
@@ -72,13 +72,13 @@ def test_a_single_value_tells_where_it_came_from(
     expected = {
         "entity_id": identifier,
         "feature_name": "popularity_score",
-        "version": "1.0.0",
+        "version": "1.1.0",
         "degraded": False,
     }
     assert gateway.get(url).json() == {**expected, "value": 0.1, "served_from": "default"}
     store_value(valkey, "popularity_score", identifier, "0.87")
     assert gateway.get(url).json() == {**expected, "value": 0.87, "served_from": "online"}
-    assert gateway.get(url, params={"version": "1.0.0"}).json()["value"] == 0.87
+    assert gateway.get(url, params={"version": "1.1.0"}).json()["value"] == 0.87
 
 
 def test_the_catalog_is_served(gateway: httpx.Client) -> None:
@@ -90,8 +90,12 @@ def test_the_catalog_is_served(gateway: httpx.Client) -> None:
         "services": catalog.services,
     }
     shown = gateway.get("/v1/features/popularity_score").json()
-    assert shown["served_version"] == "1.0.0"
-    assert [version["version"] for version in shown["versions"]] == ["1.0.0"]
+    assert shown["served_version"] == "1.1.0"
+    assert [version["version"] for version in shown["versions"]] == [
+        "1.0.0",
+        "1.1.0",
+        "2.0.0",
+    ]
 
 
 def test_requests_have_ids(gateway: httpx.Client) -> None:
@@ -109,7 +113,7 @@ def test_metrics_count_what_was_served(gateway: httpx.Client, valkey: redis.Redi
     read_batch(gateway, entity_ids=["secret-id", "other"], feature_names=["popularity_score"])
     after = read_metrics(gateway)
     served = (
-        'feature_requests_total{{feature_name="popularity_score",served_from="{}",version="1.0.0"}}'
+        'feature_requests_total{{feature_name="popularity_score",served_from="{}",version="1.1.0"}}'
     )
     request = f'http_requests_total{{method="POST",route="{BATCH}",status="200"}}'
     for name in (served.format("online"), served.format("default"), request):
@@ -138,5 +142,5 @@ async def test_the_interface_of_the_specification(applied: Settings, valkey: red
             "p1": {"popularity_score": 0.87},
             "p2": {"popularity_score": 0.1},
         }
-        assert await store.get_feature_version("popularity_score") == "1.0.0"
+        assert await store.get_feature_version("popularity_score") == "1.1.0"
         assert list(await store.list_features()) == list(read_catalog().features)

@@ -44,7 +44,7 @@ def test_a_wrong_request_is_told_what_to_change(
         ('{"entity_ids": ["p1"], "feature_names": ["popularity"]}', 404, "popularity_score"),
         ('{"entity_ids": ["p1"], "features": ["popularity_score"]}', 422, "features"),
         (
-            '{"entity_ids": ["p1"], "feature_names": ["popularity_score"], "version": "2.0.0"}',
+            '{"entity_ids": ["p1"], "feature_names": ["popularity_score"], "version": "9.0.0"}',
             404,
             "1.0.0 (active)",
         ),

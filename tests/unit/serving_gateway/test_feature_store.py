@@ -18,6 +18,7 @@ from serving_gateway.tiers import Tier
 from serving_gateway.tiers.default import DefaultTier
 
 NAMES = ["popularity_score", "product_freshness_score"]
+VERSIONS = {"popularity_score": "1.1.0", "product_freshness_score": "1.0.0"}
 
 
 class FakeTier:
@@ -66,7 +67,7 @@ async def test_each_tier_is_asked_for_what_is_missing() -> None:
     assert not answer.degraded
     exposed = instruments.exposition().decode()
     for name, tier in zip(NAMES * 2, ["first", "second", "default", "first"], strict=True):
-        labels = f'feature_name="{name}",served_from="{tier}",version="1.0.0"'
+        labels = f'feature_name="{name}",served_from="{tier}",version="{VERSIONS[name]}"'
         assert f"feature_requests_total{{{labels}}} 1.0" in exposed
 
 
@@ -98,7 +99,7 @@ async def test_misses_are_logged_once_without_ids() -> None:
         await store.read(["secret-a", "secret-b"], NAMES)
     (event,) = logged
     assert event["event"] == "feature_miss"
-    assert event["misses"] == {f"{name}==1.0.0": 2 for name in NAMES}
+    assert event["misses"] == {f"{name}=={VERSIONS[name]}": 2 for name in NAMES}
     assert "secret" not in str(event)
 
 

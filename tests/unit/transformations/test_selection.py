@@ -1,4 +1,4 @@
-"""What the command line takes for features and instants."""
+"""What users type for features and instants."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,10 +6,11 @@ import pytest
 
 from feature_repo.registry.catalog import Catalog
 from feature_repo.registry.metadata import FeatureVersion, Status
-from foundation import clock
 from foundation.errors import ConfigurationError, UnknownFeature, UnknownVersion
 from tests.unit.feature_repo.registry.test_metadata import COMPLETE
-from transformations.cli import parse_instant, select_features
+from transformations.selection import parse_instant, select_jobs
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def _feature(feature_name: str, version: str, status: Status, *depends: str) -> FeatureVersion:
@@ -28,6 +29,8 @@ CATALOG = Catalog(
         _feature("a", "1.1.0", Status.ACTIVE, "b==1.0.0"),
         _feature("a", "2.0.0", Status.STAGED),
         _feature("b", "1.0.0", Status.ACTIVE),
+        _feature("d", "1.0.0", Status.STAGED),
+        _feature("e", "1.0.0", Status.ACTIVE).model_copy(update={"computation_frequency": None}),
     ],
     services={},
 )
@@ -47,8 +50,8 @@ def test_names_mean_live_versions_in_order_of_dependency(
     names: list[str], *, every: bool, expected: list[str]
 ) -> None:
     """A name means all live versions, a reference one of any status; dependencies come first."""
-    selected = select_features(CATALOG, names, every=every)
-    assert [feature.reference for feature in selected] == expected
+    selected = select_jobs(CATALOG, names, every=every)
+    assert [job.name for job in selected] == expected
 
 
 @pytest.mark.parametrize(
@@ -58,14 +61,16 @@ def test_names_mean_live_versions_in_order_of_dependency(
         (["a"], True, ConfigurationError),
         (["c"], False, UnknownFeature),
         (["a==9.9.9"], False, UnknownVersion),
+        (["d"], False, ConfigurationError),
+        (["e"], False, ConfigurationError),
     ],
 )
 def test_what_does_not_exist_is_refused(
     names: list[str], *, every: bool, error: type[Exception]
 ) -> None:
-    """Neither names nor --all, both, or unknown ones."""
+    """Neither names nor --all, both, unknown ones, or ones that no job computes."""
     with pytest.raises(error):
-        select_features(CATALOG, names, every=every)
+        select_jobs(CATALOG, names, every=every)
 
 
 @pytest.mark.parametrize(
@@ -78,13 +83,11 @@ def test_what_does_not_exist_is_refused(
 )
 def test_instants_are_utc_unless_they_say_otherwise(text: str, expected: datetime) -> None:
     """ISO 8601, with or without an offset."""
-    assert parse_instant(text) == expected
+    assert parse_instant(text, option="--as-of", now=NOW) == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["yesterday", "2026-13-01", (clock.now() + timedelta(days=1)).isoformat()]
-)
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", (NOW + timedelta(days=1)).isoformat()])
 def test_other_instants_are_refused(text: str) -> None:
     """Neither words nor the future."""
     with pytest.raises(ConfigurationError, match="--as-of"):
-        parse_instant(text)
+        parse_instant(text, option="--as-of", now=NOW)

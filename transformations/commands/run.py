@@ -1,0 +1,79 @@
+"""`run`: compute features now, or as of an instant."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from feature_repo.registry.catalog import read_catalog
+from foundation import clock
+from foundation.cli import console, error_console
+from foundation.settings import load_settings
+from transformations.selection import parse_instant, select_jobs
+from transformations.tables import report_table
+
+
+def run_features(
+    features: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="`popularity_score` for all its live versions, `popularity_score==1.0.0` for one."
+        ),
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Every live version.")] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="ISO 8601 instant, UTC unless it says otherwise; events after it don't count. "
+            "Without it: now, and the events must be fresh."
+        ),
+    ] = None,
+    accept_change: Annotated[
+        bool,
+        typer.Option(
+            help="Hold inputs and values against what the definitions say only, not against past "
+            "runs. For a change that you know of, such as a doubled catalog."
+        ),
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option(help="Add up incremental states anew, after source data were mended.")
+    ] = False,
+    data_docs: Annotated[
+        Path | None,
+        typer.Option(help="Folder for Great Expectations' pages of what the gate found."),
+    ] = None,
+) -> None:
+    """
+    Compute features and publish their values to PostgreSQL and Redis.
+
+    Inputs and outputs must pass the quality gate; otherwise the previous values stay. A job that
+    fails does not stop the others, but those that depend on it are skipped; the exit code is then
+    1. Running again for the same instant changes nothing.
+    """
+    # Great Expectations is slow to import.
+    from transformations.orchestration import Ending, run_jobs  # noqa: PLC0415
+    from transformations.pipeline import Options  # noqa: PLC0415
+
+    instant = None if as_of is None else parse_instant(as_of, option="--as-of", now=clock.now())
+    jobs = select_jobs(read_catalog(), features or [], every=every)
+    with console.status("Computing") as status:
+        outcomes = run_jobs(
+            load_settings(),
+            jobs,
+            as_of=instant,
+            options=Options(accept_change=accept_change, rebuild=rebuild, data_docs=data_docs),
+            on_start=lambda job: status.update(f"Computing {job.name}"),
+        )
+    reports = [report for outcome in outcomes for report in outcome.reports]
+    if reports:
+        console.print(report_table(reports))
+    failed = [outcome for outcome in outcomes if outcome.ending is not Ending.SUCCEEDED]
+    for outcome in failed:
+        error_console.print(
+            f"[bold red]{outcome.job.name} {outcome.ending}:[/] {escape(outcome.error)}",
+            highlight=False,
+        )
+    if failed:
+        raise typer.Exit(1)

@@ -1,0 +1,112 @@
+"""Run jobs one after the other: retry what may pass, skip what can't, go on with the rest."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+import stamina
+import structlog
+
+from foundation.errors import FeatureStoreError
+from foundation.postgres import connect
+from foundation.settings import Settings
+from transformations import pipeline, runs
+from transformations.jobs import Job
+from transformations.retrying import retry_decision
+
+_log = structlog.get_logger()
+
+
+class Ending(StrEnum):
+    """How a job ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    How a job went.
+
+    Attributes:
+        job: What was run.
+        ending: How it ended.
+        reports: What was done, one a feature version; empty unless it succeeded.
+        error: Why it failed, or was skipped; empty if it succeeded.
+    """
+
+    job: Job
+    ending: Ending
+    reports: Sequence[runs.RunReport] = ()
+    error: str = ""
+
+
+def run_jobs(
+    settings: Settings,
+    jobs: Sequence[Job],
+    *,
+    as_of: datetime | None,
+    options: pipeline.Options,
+    on_start: Callable[[Job], None],
+) -> list[Outcome]:
+    """
+    Run jobs in their order, which must put dependencies first.
+
+    A job that fails does not stop the others, but those that depend on it are skipped.
+
+    Args:
+        settings: Where the stores are, and when to try again.
+        jobs: What to run.
+        as_of: Aware instant; None for now.
+        options: How to run each.
+        on_start: Called before each job.
+    """
+    outcomes: list[Outcome] = []
+    for job in jobs:
+        on_start(job)
+        lacking = lacking_dependencies(job, outcomes)
+        if lacking:
+            outcomes.append(skip(settings, job, lacking, as_of=as_of))
+        else:
+            outcomes.append(_run_job(settings, job, as_of=as_of, options=options))
+    return outcomes
+
+
+def lacking_dependencies(job: Job, outcomes: Sequence[Outcome]) -> list[str]:
+    """Return which dependencies of a job did not succeed, among those that were run."""
+    failed = {
+        feature.reference
+        for outcome in outcomes
+        if outcome.ending is not Ending.SUCCEEDED
+        for feature in outcome.job.features
+    }
+    return [known.reference for known in job.dependencies if known.reference in failed]
+
+
+def skip(
+    settings: Settings, job: Job, lacking: Sequence[str], *, as_of: datetime | None
+) -> Outcome:
+    """Record that a job is not run because of what it depends on."""
+    reason = f"{', '.join(lacking)} did not succeed, which it depends on"
+    with connect(settings, autocommit=True) as connection:
+        runs.record_skip(connection, runs.new_run(connection, job, as_of=as_of), reason=reason)
+    _log.warning("run_skipped", job=job.name, lacking=lacking)
+    return Outcome(job, Ending.SKIPPED, error=reason)
+
+
+def _run_job(
+    settings: Settings, job: Job, *, as_of: datetime | None, options: pipeline.Options
+) -> Outcome:
+    try:
+        for attempt in stamina.retry_context(
+            on=retry_decision(settings), attempts=None, timeout=None
+        ):
+            with attempt:
+                numbered = replace(options, attempt=attempt.num)
+                reports = pipeline.run(settings, job, as_of=as_of, options=numbered)
+    except FeatureStoreError as error:
+        return Outcome(job, Ending.FAILED, error=str(error))
+    return Outcome(job, Ending.SUCCEEDED, reports)

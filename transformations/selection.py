@@ -1,0 +1,92 @@
+"""From what a user types to jobs and instants."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from feature_repo.registry.catalog import Catalog
+from feature_repo.registry.metadata import FeatureVersion, Status
+from foundation.errors import ConfigurationError
+from transformations.jobs import Job, jobs_of
+
+_LIVE = (Status.ACTIVE, Status.DEPRECATED)
+
+
+def select_jobs(catalog: Catalog, names: Sequence[str], *, every: bool) -> list[Job]:
+    """
+    Return the jobs that compute what names mean, dependencies first.
+
+    Args:
+        catalog: What is deployed.
+        names: Feature names, for all their live versions, or references like `name==1.0.0`.
+        every: Every live version; then names must be empty.
+
+    Raises:
+        ConfigurationError: Both or neither of names and every are given, or a name means nothing
+            that a job computes.
+        UnknownFeature: A name is not deployed.
+        UnknownVersion: A feature has no such version.
+    """
+    if every == bool(names):
+        raise ConfigurationError("name the features to run, or give --all")
+    if every:
+        return scheduled_jobs(catalog)
+    jobs = jobs_of(catalog.features)
+    selected: set[str] = set()
+    for name in names:
+        wanted = _versions(catalog, name)
+        computing = {job.name for job in jobs if any(f in wanted for f in job.features)}
+        if not computing:
+            raise ConfigurationError(
+                f"no job computes {name}: {_why_not(wanted)}",
+                hint="`python -m feature_repo list` shows what each version is.",
+            )
+        selected |= computing
+    return [job for job in jobs if job.name in selected]
+
+
+def scheduled_jobs(catalog: Catalog) -> list[Job]:
+    """Return the jobs of all live versions, dependencies first."""
+    return [
+        job
+        for job in jobs_of(catalog.features)
+        if any(feature.status in _LIVE for feature in job.features)
+    ]
+
+
+def parse_instant(text: str, *, option: str, now: datetime) -> datetime:
+    """
+    Return an ISO 8601 text as an aware instant; UTC unless it says otherwise.
+
+    Args:
+        text: For example 2026-11-01T00:00.
+        option: Where the text comes from, for the error.
+        now: Instants after it are refused.
+
+    Raises:
+        ConfigurationError: The text is no instant, or lies in the future.
+    """
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{option}: {text!r} is not an ISO 8601 instant", hint="For example 2026-11-01T00:00."
+        ) from error
+    instant = parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
+    if instant > now:
+        raise ConfigurationError(f"{option}: {text} lies in the future")
+    return instant.astimezone(UTC)
+
+
+def _versions(catalog: Catalog, name: str) -> list[FeatureVersion]:
+    feature_name, _, version = name.partition("==")
+    if version:
+        return [catalog.select(feature_name, version)]
+    return [feature for feature in catalog.versions(feature_name) if feature.status in _LIVE]
+
+
+def _why_not(wanted: Sequence[FeatureVersion]) -> str:
+    if not wanted:
+        return "it has no live version, and others must be named like name==1.0.0"
+    if all(feature.status is Status.RETIRED for feature in wanted):
+        return "it is retired"
+    return "it is computed on demand, for each request"
