@@ -71,6 +71,14 @@ class Settings(BaseSettings):
     retry_delays_seconds: tuple[float, ...] = Field(
         default=(60.0, 300.0, 900.0), description="Waits before each retry of a transient error."
     )
+    schedule_parallel_jobs: int = Field(
+        default=2, ge=1, description="Most jobs that the schedule runs at a time."
+    )
+    schedule_refresh_seconds: float = Field(
+        default=60.0, gt=0, description="How often the schedule looks for newly deployed features."
+    )
+    schedule_metrics_host: str = "127.0.0.1"
+    schedule_metrics_port: int = Field(default=9108, ge=0, le=65535)
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -3,11 +3,13 @@
 from foundation.cli import new_app, run
 from transformations.commands.run import run_features
 from transformations.commands.runs import show_runs
+from transformations.commands.schedule import schedule
 
 app = new_app("HOW values are computed: run the jobs, look at past runs.")
 
 app.command(name="run")(run_features)
 app.command(name="runs")(show_runs)
+app.command(name="schedule")(schedule)
 
 
 def main() -> None:

@@ -321,6 +321,58 @@ def recent_durations(connection: Connection, *, limit: int) -> dict[str, list[ti
     return durations
 
 
+def last_instants(connection: Connection) -> dict[str, datetime]:
+    """Return for which instant each job last succeeded, backfills aside, by job name."""
+    rows = connection.execute(
+        """
+        SELECT job_name, max(as_of) FROM computation_runs
+        WHERE status = 'succeeded' AND NOT backfill GROUP BY job_name
+        """
+    ).fetchall()
+    return dict(rows)
+
+
+def last_status(connection: Connection, feature: FeatureVersion) -> str | None:
+    """Return how a feature version's last run ended, backfills aside; None before the first."""
+    row = connection.execute(
+        """
+        SELECT status FROM computation_runs
+        WHERE feature_name = %s AND version = %s AND NOT backfill AND status <> 'running'
+        ORDER BY started_at DESC LIMIT 1
+        """,
+        (feature.feature_name, feature.version),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def last_records(connection: Connection, job: Job) -> list[dict[str, Any]]:
+    """Return the records of a job's last run, backfills aside, one a feature version."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            SELECT * FROM computation_runs
+            WHERE job_name = %(job_name)s AND NOT backfill AND started_at = (
+                SELECT max(started_at) FROM computation_runs
+                WHERE job_name = %(job_name)s AND NOT backfill)
+            """,
+            {"job_name": job.name},
+        ).fetchall()
+
+
+def consecutive_failures(connection: Connection, job: Job) -> int:
+    """Return how many runs of a job failed since it last succeeded, backfills aside."""
+    row = connection.execute(
+        """
+        SELECT count(DISTINCT started_at) FROM computation_runs
+        WHERE job_name = %(job_name)s AND NOT backfill AND status = 'failed' AND started_at > (
+            SELECT coalesce(max(started_at), '-infinity') FROM computation_runs
+            WHERE job_name = %(job_name)s AND NOT backfill AND status = 'succeeded')
+        """,
+        {"job_name": job.name},
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def recent_runs(
     connection: Connection, *, feature_name: str | None, limit: int, failed_only: bool
 ) -> list[dict[str, Any]]:

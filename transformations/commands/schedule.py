@@ -1,0 +1,57 @@
+"""`schedule`: run every job at its frequency."""
+
+import asyncio
+import signal
+from typing import Annotated
+
+import structlog
+import typer
+from prometheus_client import start_http_server
+
+from feature_repo.registry.catalog import read_catalog
+from foundation.settings import Settings, load_settings
+from transformations.selection import scheduled_jobs
+
+_log = structlog.get_logger()
+
+
+def schedule(
+    *,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port of /metrics; by default that of the settings."),
+    ] = None,
+) -> None:
+    """
+    Run the jobs of all live feature versions at their frequencies, until told to stop.
+
+    Each run starts early by as long as the last ones took, so that values are replaced before they
+    expire. What is deployed meanwhile is taken up within a minute. SIGTERM and SIGINT let running
+    jobs finish. Two schedules may run for the sake of availability: a job runs in one at a time.
+    """
+    settings = load_settings()
+    if metrics_port is not None:
+        settings = settings.model_copy(update={"schedule_metrics_port": metrics_port})
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    # Great Expectations is slow to import.
+    from transformations.instrumentation import JobInstruments  # noqa: PLC0415
+    from transformations.schedule import Schedule  # noqa: PLC0415
+
+    instruments = JobInstruments()
+    server, _ = start_http_server(
+        settings.schedule_metrics_port,
+        addr=settings.schedule_metrics_host,
+        registry=instruments.registry,
+    )
+    _log.info("metrics_served", port=server.server_port)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await Schedule(settings, lambda: scheduled_jobs(read_catalog()), instruments).run(stop)
+    finally:
+        server.shutdown()
+        server.server_close()

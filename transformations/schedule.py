@@ -1,0 +1,195 @@
+"""Run every job at its frequency, in one process."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import stamina
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from foundation import clock
+from foundation.errors import FeatureStoreError, JobAlreadyRunning
+from foundation.postgres import connect
+from foundation.settings import Settings
+from transformations import pipeline, runs
+from transformations.instrumentation import JobInstruments
+from transformations.jobs import Job
+from transformations.orchestration import Ending, Outcome, lacking_dependencies, skip
+from transformations.retrying import retry_decision
+from transformations.timetable import Wave, first_start, period, waves_of
+
+_log = structlog.get_logger()
+
+_DURATIONS_LOOKED_AT = 5
+
+
+class Schedule:
+    """
+    Starts each wave of jobs when it is due, and never twice at a time.
+
+    Args:
+        settings: Where the stores are, how many jobs may run at a time, when to try again.
+        read_jobs: Returns the jobs that are deployed, dependencies first.
+        instruments: Count the runs.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        read_jobs: Callable[[], Sequence[Job]],
+        instruments: JobInstruments,
+    ) -> None:
+        self._settings = settings
+        self._read_jobs = read_jobs
+        self._instruments = instruments
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._places = asyncio.Semaphore(settings.schedule_parallel_jobs)
+        self._waves: dict[str, Wave] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._attempting: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run jobs until told to stop, and then finish those that run."""
+        await self.refresh()
+        self._scheduler.add_job(
+            self.refresh, "interval", seconds=self._settings.schedule_refresh_seconds
+        )
+        self._scheduler.start()
+        await stop.wait()
+        self._stopping = True
+        self._scheduler.pause()
+        for task in self._running - self._attempting:
+            task.cancel()  # it only waits for its next attempt, or for its turn
+        if self._running:
+            _log.info("schedule_draining", waves=len(self._attempting))
+        await asyncio.gather(*self._running, return_exceptions=True)
+        self._scheduler.shutdown()  # which would have cancelled what still ran
+        _log.info("schedule_stopped")
+
+    async def refresh(self) -> None:
+        """Take up what has been deployed since, and leave off what has gone."""
+        try:
+            found = await asyncio.to_thread(self._read)
+        except FeatureStoreError as error:
+            _log.warning("schedule_not_refreshed", error=error.message)
+            return
+        waves, durations, last_starts = found
+        gone, self._waves = self._waves, {wave.name: wave for wave in waves}
+        for name in gone.keys() - self._waves.keys():
+            if self._scheduler.get_job(name) is not None:
+                self._scheduler.remove_job(name)
+        for name in self._waves.keys() - gone.keys():
+            wave = self._waves[name]
+            length = period(wave, durations)
+            self._plan(wave, first_start(wave, last_starts, length, now=clock.now()))
+
+    def _read(
+        self,
+    ) -> tuple[list[Wave], dict[str, list[timedelta]], dict[str, datetime]]:
+        waves = waves_of(self._read_jobs())
+        with connect(self._settings) as connection:
+            durations = runs.recent_durations(connection, limit=_DURATIONS_LOOKED_AT)
+            return waves, durations, runs.last_instants(connection)
+
+    def _plan(self, wave: Wave, start: datetime) -> None:
+        _log.info("wave_planned", wave=wave.name, start=start.isoformat(timespec="seconds"))
+        self._scheduler.add_job(
+            self._start,
+            "date",
+            run_date=start,
+            args=[wave],
+            id=wave.name,
+            replace_existing=True,
+            misfire_grace_time=None,  # late is better than not at all
+        )
+
+    async def _start(self, wave: Wave) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "APScheduler runs coroutines as tasks"  # noqa: S101
+        self._running.add(task)
+        started = clock.now()
+        try:
+            await self._run_wave(wave, task)
+        finally:
+            self._running.discard(task)
+            if not self._stopping and wave.name in self._waves:
+                length = await asyncio.to_thread(self._period, wave)
+                self._plan(wave, max(started + length, clock.now()))
+
+    def _period(self, wave: Wave) -> timedelta:
+        try:
+            with connect(self._settings) as connection:
+                durations = runs.recent_durations(connection, limit=_DURATIONS_LOOKED_AT)
+        except FeatureStoreError:
+            durations = {}
+        return period(wave, durations)
+
+    async def _run_wave(self, wave: Wave, task: asyncio.Task[None]) -> None:
+        outcomes: list[Outcome] = []
+        for job in wave.jobs:
+            if self._stopping:
+                return
+            try:
+                outcomes.append(await self._run_job(job, outcomes, task))
+            except JobAlreadyRunning as error:
+                _log.info("job_left_to_another_process", job=job.name, reason=error.message)
+            except FeatureStoreError as error:
+                outcomes.append(Outcome(job, Ending.FAILED, error=str(error)))
+            except Exception as error:  # noqa: BLE001 - see below
+                # A mistake in one computation must not stop the schedule of all others.
+                _log.exception("job_crashed", job=job.name)
+                outcomes.append(Outcome(job, Ending.FAILED, error=str(error)))
+
+    async def _run_job(
+        self, job: Job, before: Sequence[Outcome], task: asyncio.Task[None]
+    ) -> Outcome:
+        lacking = await asyncio.to_thread(self._lacking, job, before)
+        if lacking:
+            outcome = await asyncio.to_thread(skip, self._settings, job, lacking, as_of=None)
+            await asyncio.to_thread(self._count, job)
+            return outcome
+        decide = retry_decision(self._settings)
+        async for attempt in stamina.retry_context(
+            on=lambda error: not self._stopping and decide(error), attempts=None, timeout=None
+        ):
+            with attempt:
+                async with self._places:
+                    self._attempting.add(task)
+                    try:
+                        reports = await asyncio.to_thread(self._attempt, job, attempt.num)
+                    finally:
+                        self._attempting.discard(task)
+        return Outcome(job, Ending.SUCCEEDED, reports)
+
+    def _lacking(self, job: Job, before: Sequence[Outcome]) -> list[str]:
+        with connect(self._settings) as connection:
+            unsound = [
+                known.reference
+                for known in job.dependencies
+                if runs.last_status(connection, known) in {"failed", "skipped"}
+            ]
+        return lacking_dependencies(job, before) or unsound
+
+    def _attempt(self, job: Job, number: int) -> list[runs.RunReport]:
+        try:
+            reports = pipeline.run(self._settings, job, options=pipeline.Options(attempt=number))
+        except JobAlreadyRunning:
+            raise  # whoever runs it counts it
+        except BaseException:
+            self._count(job)
+            raise
+        self._count(job)
+        return reports
+
+    def _count(self, job: Job) -> None:
+        try:
+            with connect(self._settings) as connection:
+                records = runs.last_records(connection, job)
+                failures = runs.consecutive_failures(connection, job)
+        except FeatureStoreError as error:
+            _log.warning("run_not_counted", job=job.name, error=error.message)
+            return
+        if records and records[0]["status"] != "running":
+            self._instruments.count_run(job.name, records, consecutive_failures=failures)
