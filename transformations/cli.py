@@ -1,6 +1,7 @@
 """`python -m transformations`: compute features, and look at past computations."""
 
 from foundation.cli import new_app, run
+from transformations.commands.backfill import backfill
 from transformations.commands.run import run_features
 from transformations.commands.runs import show_runs
 from transformations.commands.schedule import schedule
@@ -9,6 +10,7 @@ app = new_app("HOW values are computed: run the jobs, look at past runs.")
 
 app.command(name="run")(run_features)
 app.command(name="runs")(show_runs)
+app.command(name="backfill")(backfill)
 app.command(name="schedule")(schedule)
 
 

@@ -37,6 +37,7 @@ class Options:
             for changes that are known of.
         rebuild: Add up an incremental state anew.
         entity_ids: Publish values of these entities only; None: of all.
+        entity_scope: What the run record says of them.
         append_history: Whether the values go to the history; None: once in each history interval.
         data_docs: Folder for Great Expectations' pages of what the gate found; None: none.
     """
@@ -45,6 +46,7 @@ class Options:
     accept_change: bool = False
     rebuild: bool = False
     entity_ids: pa.Array | None = None
+    entity_scope: str = "all"
     append_history: bool | None = None
     data_docs: Path | None = None
 
@@ -79,7 +81,9 @@ def run(
         connect(settings, autocommit=True) as connection,
         runs.job_lock(connection, job, backfill_of=as_of),
     ):
-        attempt = runs.new_run(connection, job, as_of=as_of, attempt=options.attempt)
+        attempt = runs.new_run(
+            connection, job, as_of=as_of, attempt=options.attempt, entity_scope=options.entity_scope
+        )
         runs.record_start(connection, attempt)
         try:
             reports = _steps(settings, connection, attempt, options)

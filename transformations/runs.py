@@ -29,6 +29,7 @@ class Run:
         run_ids: Ids of the records, by reference.
         as_of: The instant that is computed.
         backfill: Whether the instant was chosen, instead of now.
+        entity_scope: Whose values are published: `all`, or a digest of entity ids.
         window_start: Events at or before it had passed the gate before; None: none had.
         attempt: Number of the attempt. Starts at 1, and grows with each retry.
         engine: What executes the job.
@@ -40,6 +41,7 @@ class Run:
     run_ids: Mapping[str, uuid.UUID]
     as_of: datetime
     backfill: bool
+    entity_scope: str
     window_start: datetime | None
     attempt: int
     engine: str
@@ -73,7 +75,14 @@ class RunReport:
     seconds: Mapping[str, float]
 
 
-def new_run(connection: Connection, job: Job, *, as_of: datetime | None, attempt: int = 1) -> Run:
+def new_run(
+    connection: Connection,
+    job: Job,
+    *,
+    as_of: datetime | None,
+    attempt: int = 1,
+    entity_scope: str = "all",
+) -> Run:
     """Return a new attempt of a job for a chosen instant, or for now; it is not recorded yet."""
     instant = as_of or clock.now()
     last = last_success(connection, job.leader, before=instant)
@@ -82,6 +91,7 @@ def new_run(connection: Connection, job: Job, *, as_of: datetime | None, attempt
         run_ids={feature.reference: uuid.uuid4() for feature in job.features},
         as_of=instant,
         backfill=as_of is not None,
+        entity_scope=entity_scope,
         window_start=None if last is None else last["as_of"],
         attempt=attempt,
         engine=PostgresEngine.name,
@@ -332,6 +342,21 @@ def last_instants(connection: Connection) -> dict[str, datetime]:
     return dict(rows)
 
 
+def computed_instants(
+    connection: Connection, job: Job, *, code_fingerprint: str, entity_scope: str
+) -> set[datetime]:
+    """Return the instants for which a job has been computed by the same code, for the history."""
+    rows = connection.execute(
+        """
+        SELECT as_of FROM computation_runs
+        WHERE job_name = %s AND code_fingerprint = %s AND entity_scope = %s
+          AND status = 'succeeded' AND history_row_count IS NOT NULL
+        """,
+        (job.name, code_fingerprint, entity_scope),
+    ).fetchall()
+    return {as_of for (as_of,) in rows}
+
+
 def last_status(connection: Connection, feature: FeatureVersion) -> str | None:
     """Return how a feature version's last run ended, backfills aside; None before the first."""
     row = connection.execute(
@@ -394,9 +419,9 @@ def _insert(connection: Connection, run: Run, *, status: str, error: str | None)
         cursor.executemany(
             """
             INSERT INTO computation_runs
-                (run_id, job_name, feature_name, version, engine, as_of, backfill, window_start,
-                 attempt, started_at, finished_at, status, code_fingerprint, error)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                (run_id, job_name, feature_name, version, engine, as_of, backfill, entity_scope,
+                 window_start, attempt, started_at, finished_at, status, code_fingerprint, error)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             [
                 (
@@ -407,6 +432,7 @@ def _insert(connection: Connection, run: Run, *, status: str, error: str | None)
                     run.engine,
                     run.as_of,
                     run.backfill,
+                    run.entity_scope,
                     run.window_start,
                     run.attempt,
                     run.started_at,

@@ -1,11 +1,14 @@
 """Runs as tables for a terminal."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from transformations.runs import RunReport
+
+if TYPE_CHECKING:  # it imports Great Expectations, which is slow
+    from transformations.backfill import BackfillReport
 
 
 def report_table(reports: Sequence[RunReport]) -> Table:
@@ -26,6 +29,47 @@ def report_table(reports: Sequence[RunReport]) -> Table:
             f"{report.online_row_count:,}",
             *(f"{report.seconds[step]:.2f}" for step in steps),
         )
+    return table
+
+
+def backfill_table(report: "BackfillReport") -> Table:
+    """Return one row a feature version: what was updated, and what failed."""
+    table = Table(
+        title="Backfill",
+        caption=f"{report.already_done:,} computations had been done before."
+        if report.already_done
+        else None,
+    )
+    for heading in ("feature", "updated", "failed", "values", "history", "latest", "online"):
+        table.add_column(heading, justify="left" if heading == "feature" else "right")
+    features = {f.reference: o.job.name for _, o in report.outcomes for f in o.job.features}
+    for reference, job_name in features.items():
+        updates = [
+            update
+            for _, outcome in report.outcomes
+            for update in outcome.reports
+            if update.feature.reference == reference
+        ]
+        failed = sum(outcome.job.name == job_name for _, outcome in report.failed)
+        table.add_row(
+            reference,
+            f"{len(updates):,}",
+            f"[red]{failed:,}[/]" if failed else "0",
+            f"{sum(u.row_count for u in updates):,}",
+            f"{sum(u.history_row_count or 0 for u in updates):,}",
+            f"{sum(u.latest_row_count for u in updates):,}",
+            f"{sum(u.online_row_count for u in updates):,}",
+        )
+    return table
+
+
+def failure_table(report: "BackfillReport") -> Table:
+    """Return one row a job and instant that a backfill could not compute."""
+    table = Table(title="Failed")
+    for heading in ("job", "as of", "status", "error"):
+        table.add_column(heading)
+    for at, outcome in report.failed:
+        table.add_row(outcome.job.name, f"{at:%Y-%m-%d %H:%M}", outcome.ending, outcome.error)
     return table
 
 

@@ -1,5 +1,6 @@
 """Hold frames against expectations (Great Expectations) and refuse what fails."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import great_expectations as gx
 import pandas as pd
+from great_expectations.data_context.data_context.context_factory import set_context
 from great_expectations.data_context.types.base import (
     DataContextConfig,
     InMemoryStoreBackendDefaults,
@@ -51,12 +53,16 @@ class Check:
 class Gate:
     """Holds the frames of one run, and remembers what it found for Data Docs."""
 
+    # Great Expectations has one current context in a process, whatever the thread.
+    _one_at_a_time = threading.Lock()
+
     def __init__(self) -> None:
         # By default each context leaves a temporary folder behind.
         stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
-        self._context = gx.get_context(
-            mode="ephemeral", project_config=DataContextConfig(store_backend_defaults=stores)
-        )
+        with self._one_at_a_time:
+            self._context = gx.get_context(
+                mode="ephemeral", project_config=DataContextConfig(store_backend_defaults=stores)
+            )
         self._context.variables.progress_bars = {"globally": False, "metric_calculations": False}
         self._results: list[Any] = []
 
@@ -65,20 +71,22 @@ class Gate:
     ) -> list[Check]:
         """Hold a frame against expectations; one check an expectation, in their order."""
         name = f"{subject} {len(self._results)}"
-        batch = (
-            self._context.data_sources.add_pandas(name)
-            .add_dataframe_asset(name)
-            .add_batch_definition_whole_dataframe(name)
-            .get_batch({"dataframe": frame})
-        )
-        result = batch.validate(
-            gx.ExpectationSuite(name=name, expectations=list(expectations)),
-            result_format={
-                "result_format": "SUMMARY",
-                "partial_unexpected_count": _SAMPLE_COUNT,
-                "include_unexpected_rows": False,
-            },
-        )
+        with self._one_at_a_time:
+            set_context(self._context)
+            batch = (
+                self._context.data_sources.add_pandas(name)
+                .add_dataframe_asset(name)
+                .add_batch_definition_whole_dataframe(name)
+                .get_batch({"dataframe": frame})
+            )
+            result = batch.validate(
+                gx.ExpectationSuite(name=name, expectations=list(expectations)),
+                result_format={
+                    "result_format": "SUMMARY",
+                    "partial_unexpected_count": _SAMPLE_COUNT,
+                    "include_unexpected_rows": False,
+                },
+            )
         self._results.append(result)
         return [_check(found, subject) for found in result.results]
 

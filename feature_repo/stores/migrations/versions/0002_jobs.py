@@ -9,6 +9,7 @@ _UPGRADE = """
 ALTER TABLE computation_runs
     ADD COLUMN job_name text,
     ADD COLUMN backfill boolean NOT NULL DEFAULT false,
+    ADD COLUMN entity_scope text NOT NULL DEFAULT 'all',
     ADD COLUMN attempt integer NOT NULL DEFAULT 1,
     ADD COLUMN window_start timestamptz,
     ADD COLUMN checksum text,
@@ -43,9 +44,8 @@ _DOWNGRADE = """
 DROP TABLE incremental_totals, incremental_states;
 DELETE FROM computation_runs WHERE status = 'skipped';
 ALTER TABLE computation_runs
-    DROP COLUMN job_name, DROP COLUMN backfill, DROP COLUMN attempt, DROP COLUMN window_start,
-    DROP COLUMN checksum, DROP COLUMN metrics,
-    DROP COLUMN distribution,
+    DROP COLUMN job_name, DROP COLUMN backfill, DROP COLUMN entity_scope, DROP COLUMN attempt,
+    DROP COLUMN window_start, DROP COLUMN checksum, DROP COLUMN metrics, DROP COLUMN distribution,
     DROP CONSTRAINT computation_runs_status_check,
     ADD CONSTRAINT computation_runs_status_check
         CHECK (status IN ('running', 'succeeded', 'failed'));
