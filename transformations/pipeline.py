@@ -151,8 +151,9 @@ def _check_inputs(
 ) -> None:
     job, as_of, now = attempt.job, attempt.as_of, clock.now()
     past = runs.recent_inputs(connection, job, before=as_of, limit=_PAST_RUNS)
+    late = timedelta(seconds=settings.late_events_seconds)
     limits = InputLimits(
-        since=attempt.window_start,
+        since=None if attempt.window_start is None else attempt.window_start - late,
         as_of=as_of,
         until=now + timedelta(seconds=settings.clock_skew_seconds),
         max_age_seconds=None if attempt.backfill else settings.input_freshness_seconds,

@@ -30,7 +30,7 @@ class Run:
         as_of: The instant that is computed.
         backfill: Whether the instant was chosen, instead of now.
         entity_scope: Whose values are published: `all`, or a digest of entity ids.
-        window_start: Events at or before it had passed the gate before; None: none had.
+        window_start: When the last good run was, whose inputs had passed the gate; None before any.
         attempt: Number of the attempt. Starts at 1, and grows with each retry.
         engine: What executes the job.
         code_fingerprint: Of the job.

@@ -18,7 +18,7 @@ from transformations.orchestration import Ending, run_jobs
 from transformations.pipeline import Options
 
 JOBS = {job.name: job for job in jobs_of(gather_features())}
-SERVED = ("category_popularity==1.0.0", "user_category_affinity==1.0.0", "popularity_score==1.0.0")
+SERVED = ("category_popularity==1.0.0", "popularity_score==1.0.0")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def serving(settings: Settings, valkey: redis.Redis) -> Settings:
     with connect(settings) as connection:
         connection.execute(
             """
-            INSERT INTO products SELECT 'p' || n, 'title', NULL, 'c' || n % 7, 1.0, %s, %s
+            INSERT INTO products SELECT 'p' || n, 'title', NULL, 'c' || n %% 7, 1.0, %s, %s
             FROM generate_series(0, 299) AS n
             """,
             (now - timedelta(days=60), now),
@@ -40,7 +40,7 @@ def serving(settings: Settings, valkey: redis.Redis) -> Settings:
         connection.execute(
             """
             INSERT INTO events
-            SELECT 'e' || n, 'u' || n * 7 % 100, 'p' || (n * n) % 300, 'view',
+            SELECT 'e' || n, 'u' || n * 7 %% 100, 'p' || (n %% 300) * (n %% 300) / 300, 'view',
                    %s - n * interval '20 seconds'
             FROM generate_series(1, 8000) AS n
             """,
@@ -50,7 +50,7 @@ def serving(settings: Settings, valkey: redis.Redis) -> Settings:
         settings, [JOBS[name] for name in SERVED], as_of=None, options=Options(), on_start=_ignore
     ):
         assert outcome.ending is Ending.SUCCEEDED, outcome.error
-    assert valkey.dbsize() == 300 + 7 + 100
+    assert valkey.dbsize() == 300 + 7
     return settings
 
 
@@ -71,11 +71,11 @@ def _contents(settings: Settings, valkey: redis.Redis) -> object:
         pytest.param(
             """
             INSERT INTO events SELECT 'bot' || n, 'u1', 'p1', 'view', now() - interval '1 second'
-            FROM generate_series(1, 1000000) AS n
+            FROM generate_series(1, 50000) AS n
             """,
             "popularity_score==1.0.0",
             "share at most 0.5",
-            id="a bot views one product a million times",
+            id="a bot views one product all the time",
         ),
         pytest.param(
             "UPDATE events SET event_timestamp = now() + interval '1 day' WHERE event_id < 'e2'",
@@ -89,7 +89,7 @@ def _contents(settings: Settings, valkey: redis.Redis) -> object:
         pytest.param(
             "DELETE FROM products WHERE product_id >= 'p2'",
             "popularity_score==1.0.0",
-            "row_count at least",
+            r"row count at least 150; found",
             id="two thirds of the products are gone",
         ),
         pytest.param(
@@ -163,20 +163,27 @@ def test_a_known_change_can_be_accepted(serving: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "message"),
+    ("change", "undo", "error", "message"),
     [
         (
-            "ALTER TABLE products ALTER COLUMN price TYPE numeric",
+            "ALTER TABLE products ALTER COLUMN price TYPE real",
+            "ALTER TABLE products ALTER COLUMN price TYPE float8",
             QualityGateFailed,
             r"price to be \['double'\]",
         ),
-        ("ALTER TABLE products DROP COLUMN price", ContractViolation, "price"),
+        (
+            "ALTER TABLE products RENAME COLUMN price TO cost",
+            "ALTER TABLE products RENAME COLUMN cost TO price",
+            ContractViolation,
+            "price",
+        ),
     ],
 )
 def test_another_schema_is_refused(
     serving: Settings,
     valkey: redis.Redis,
     change: LiteralString,
+    undo: LiteralString,
     error: type[FeatureStoreError],
     message: str,
 ) -> None:
@@ -190,12 +197,7 @@ def test_another_schema_is_refused(
         assert _contents(serving, valkey) == before
     finally:
         with connect(serving) as connection:
-            connection.execute("ALTER TABLE products ADD COLUMN IF NOT EXISTS price float8")
-            connection.execute("ALTER TABLE products ALTER COLUMN price TYPE float8")
-            connection.execute(
-                "ALTER TABLE products DROP CONSTRAINT IF EXISTS products_price_check, "
-                "ADD CONSTRAINT products_price_check CHECK (price >= 0)"
-            )
+            connection.execute(undo)
 
 
 def test_data_docs_show_what_was_found(serving: Settings, tmp_path: Path) -> None:
