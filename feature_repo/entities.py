@@ -1,4 +1,4 @@
-"""What features describe: users, products, and pairs of the two."""
+"""What features describe: users, products, and pairs with a product."""
 
 from feast import Entity, ValueType
 
@@ -14,8 +14,14 @@ PRODUCT = Entity(
     value_type=ValueType.STRING,
     description="An article of the catalog.",
 )
+QUERY = Entity(
+    name="query",
+    join_keys=["query"],
+    value_type=ValueType.STRING,
+    description="A search, known by the text that a shopper typed.",
+)
 
-ENTITIES = (USER, PRODUCT)
+ENTITIES = (USER, PRODUCT, QUERY)
 
 # What a feature may name as its entity, and the Feast entities that make it up, in the order in
 # which their join keys form the entity id: Feast has no entity of two join keys, but a feature view
@@ -24,4 +30,5 @@ FEATURE_ENTITIES: dict[str, tuple[Entity, ...]] = {
     "user": (USER,),
     "product": (PRODUCT,),
     "user_product": (USER, PRODUCT),
+    "product_query": (PRODUCT, QUERY),
 }

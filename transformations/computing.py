@@ -8,6 +8,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from foundation.errors import ContractViolation
+from transformations.embedding import Embed, no_model
 from transformations.engines import Engine
 from transformations.expressions import computation_module, is_model, job_expression
 from transformations.jobs import Job
@@ -28,9 +29,15 @@ class Computed:
     metrics: Mapping[str, float]
 
 
-def compute(engine: Engine, job: Job, *, as_of: datetime) -> Computed:
+def compute(engine: Engine, job: Job, *, as_of: datetime, embed: Embed = no_model) -> Computed:
     """
     Execute a job as of an instant.
+
+    Args:
+        engine: Executes the job's expression.
+        job: What to compute.
+        as_of: The instant.
+        embed: Turns texts into vectors, for models whose `fit` takes it.
 
     Raises:
         ContractViolation: The computation gives no values for one of the features, or not in the
@@ -41,10 +48,12 @@ def compute(engine: Engine, job: Job, *, as_of: datetime) -> Computed:
     if not is_model(module):
         return Computed({job.leader.reference: typed_values(job.leader, extracted)}, {})
     accepted = inspect.signature(module.fit).parameters
+    extra = {"embed": embed} if "embed" in accepted else {}
     fitted = module.fit(
         extracted,
         as_of=as_of,
         **{name: value for name, value in job.leader.parameters.items() if name in accepted},
+        **extra,
     )
     missing = [f.feature_name for f in job.features if f.feature_name not in fitted.values]
     if missing:

@@ -11,13 +11,14 @@ from monitoring import cli
 
 
 def test_the_exit_code_tells_of_stale_features(applied: Settings, postgres: Connection) -> None:
-    """2 while a version has no fresh value, 0 when all have."""
+    """2 while a live version of a job has no fresh value, 0 when all have."""
     assert applied
     runner = CliRunner()
     empty = runner.invoke(cli.app, ["status", "--json"])
     assert empty.exit_code == 2
     assert {state["staleness_seconds"] for state in json.loads(empty.stdout)} == {None}
     names = [state["feature_name"] for state in json.loads(empty.stdout)]
+    assert names == ["popularity_score", "product_freshness_score", "user_category_affinity"]
     with postgres.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO feature_latest VALUES ('x', %s, '0.5', '1.0.0', %s)",

@@ -85,7 +85,8 @@ examples = hypothesis_settings(
 )
 
 
-def _computed(settings: Settings, name: str, **tables: Rows) -> dict[str, Any]:
+def store_tables(settings: Settings, **tables: Rows) -> None:
+    """Replace the source tables by some rows; events of unknown products are left out."""
     with connect(settings) as connection:
         connection.execute("TRUNCATE events, products, users")
         for table, rows in tables.items():
@@ -93,6 +94,10 @@ def _computed(settings: Settings, name: str, **tables: Rows) -> dict[str, Any]:
                 known = {row["product_id"] for row in tables["products"]}
                 rows = [row for row in rows if row["product_id"] in known]  # noqa: PLW2901
             copy_table(connection, table, pa.Table.from_pylist(rows, _SCHEMAS[table]))
+
+
+def _computed(settings: Settings, name: str, **tables: Rows) -> dict[str, Any]:
+    store_tables(settings, **tables)
     with PostgresEngine.open(settings) as engine:
         job = Job((FEATURES[name],), ())
         values = compute(engine, job, as_of=AS_OF).values[FEATURES[name].reference].to_pydict()
