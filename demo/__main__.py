@@ -21,7 +21,7 @@ from foundation.cli import console, run
 from foundation.postgres import connect
 from foundation.settings import Settings, load_settings
 from transformations import pipeline
-from transformations.jobs import jobs_of
+from transformations.selection import scheduled_jobs
 from transformations.tables import report_table
 
 _HISTORY_WEEKS = 2
@@ -91,7 +91,7 @@ def _past_midnights() -> list[datetime]:
 
 
 def _compute(settings: Settings, midnights: list[datetime]) -> None:
-    jobs = jobs_of(read_catalog().features)
+    jobs = scheduled_jobs(read_catalog())
     instants: list[datetime | None] = [*midnights, None]
     reports = [
         report
@@ -137,7 +137,7 @@ def _train(settings: Settings, midnights: list[datetime]) -> None:
     )
     store = FeatureStore(repo_path=str(REPO_PATH))
     rows = store.get_historical_features(
-        entity_df=entity_rows, features=store.get_feature_service("ranking_v1")
+        entity_df=entity_rows, features=store.get_feature_service("recommendation_v1")
     ).to_df()
     table = Table(title="Every value as it was known then")
     for column in rows.columns:

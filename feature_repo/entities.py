@@ -1,4 +1,4 @@
-"""What features describe: users, products, categories, and pairs."""
+"""What features describe: users, products, categories, and pairs with a product."""
 
 from feast import Entity, ValueType
 
@@ -20,8 +20,14 @@ CATEGORY = Entity(
     value_type=ValueType.STRING,
     description="A category of the catalog.",
 )
+QUERY = Entity(
+    name="query",
+    join_keys=["query"],
+    value_type=ValueType.STRING,
+    description="A search, known by the text that a shopper typed.",
+)
 
-ENTITIES = (USER, PRODUCT, CATEGORY)
+ENTITIES = (USER, PRODUCT, CATEGORY, QUERY)
 
 # What a feature may name as its entity, and the Feast entities that make it up, in the order in
 # which their join keys form the entity id: Feast has no entity of two join keys, but a feature view
@@ -31,4 +37,5 @@ FEATURE_ENTITIES: dict[str, tuple[Entity, ...]] = {
     "product": (PRODUCT,),
     "category": (CATEGORY,),
     "user_product": (USER, PRODUCT),
+    "product_query": (PRODUCT, QUERY),
 }

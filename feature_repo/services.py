@@ -8,7 +8,8 @@ class ServiceDefinition:
     """
     A feature service by the references of its feature versions.
 
-    A service names exact versions: what it serves changes only by a change of this file.
+    A service names exact versions: which versions it serves changes only by a change of this file.
+    A staged version may be named already; it joins the deployed service once it is active.
     """
 
     name: str
@@ -22,7 +23,12 @@ SERVICES = (
         name="search_v1",
         description="Orders the products that match a query.",
         owner="search",
-        features=("popularity_score==1.0.0", "product_freshness_score==1.0.0"),
+        features=(
+            "popularity_score==1.0.0",
+            "product_freshness_score==1.0.0",
+            "search_keyword_score==1.0.0",
+            "search_semantic_score==1.0.0",
+        ),
     ),
     ServiceDefinition(
         name="recommendation_v1",
@@ -37,6 +43,8 @@ SERVICES = (
         features=(
             "popularity_score==1.0.0",
             "product_freshness_score==1.0.0",
+            "search_keyword_score==1.0.0",
+            "search_semantic_score==1.0.0",
             "user_category_affinity==1.0.0",
         ),
     ),

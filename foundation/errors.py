@@ -43,6 +43,10 @@ class StoreUnavailable(FeatureStoreError):
     """PostgreSQL or Redis can't be reached, or did not answer in time."""
 
 
+class EmbeddingUnavailable(StoreUnavailable):
+    """The embedding process died, or did not answer in time."""
+
+
 class UnknownFeature(FeatureStoreError):
     """No feature of that name is registered."""
 

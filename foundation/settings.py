@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import shlex
 from pathlib import Path
 from typing import Literal
 
@@ -79,6 +80,13 @@ class Settings(BaseSettings):
     )
     schedule_metrics_host: str = "127.0.0.1"
     schedule_metrics_port: int = Field(default=9108, ge=0, le=65535)
+    embedding_command: str | None = Field(
+        default=None,
+        description="Command line of the embedding process; 'minilm': the packaged model.",
+    )
+    embedding_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="Limit of one answer of the embedding process."
+    )
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -92,6 +100,13 @@ class Settings(BaseSettings):
     @classmethod
     def _check_redis_scheme(cls, value: SecretStr | None) -> SecretStr | None:
         _require_scheme(value, ("redis://", "rediss://", "unix://"))
+        return value
+
+    @field_validator("embedding_command")
+    @classmethod
+    def _check_command_line(cls, value: str | None) -> str | None:
+        if value is not None and not shlex.split(value):
+            raise ValueError("must name a command")
         return value
 
 

@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from feature_repo.registry.catalog import read_catalog
+from feature_repo.registry.metadata import FeatureVersion, Status
 from feature_repo.registry.tables import duration_in_words
 from foundation import clock
 from foundation.cli import console, new_app, run
@@ -16,6 +17,8 @@ from foundation.settings import load_settings
 from monitoring.staleness import Staleness, measure_staleness
 
 app = new_app("WATCH: what is stored, how old it is, and how its computations went.")
+
+_LIVE = (Status.ACTIVE, Status.DEPRECATED)
 
 
 @app.callback()
@@ -29,12 +32,14 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """
-    Print how stale each feature version is.
+    Print how stale each feature version is that jobs compute for everybody.
+
+    Staged and retired versions are left out, and those that are computed on demand only.
 
     Exit code 2 if a version's newest value is older than its staleness tolerance, or it has none;
     so a scheduler or a shell can act on it.
     """
-    features = read_catalog().features
+    features = [feature for feature in read_catalog().features if _is_watched(feature)]
     with connect(load_settings()) as connection:
         measured = measure_staleness(connection, features, now=clock.now())
     if as_json:
@@ -43,6 +48,10 @@ def status(
         console.print(_table(measured))
     if any(state.is_stale for state in measured):
         raise typer.Exit(2)
+
+
+def _is_watched(feature: FeatureVersion) -> bool:
+    return feature.status in _LIVE and feature.computation_frequency is not None
 
 
 def _record(state: Staleness) -> dict[str, object]:

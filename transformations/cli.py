@@ -2,6 +2,7 @@
 
 from foundation.cli import new_app, run
 from transformations.commands.backfill import backfill
+from transformations.commands.compute import compute
 from transformations.commands.run import run_features
 from transformations.commands.runs import show_runs
 from transformations.commands.schedule import schedule
@@ -11,6 +12,7 @@ app = new_app("HOW values are computed: run the jobs, look at past runs.")
 app.command(name="run")(run_features)
 app.command(name="runs")(show_runs)
 app.command(name="backfill")(backfill)
+app.command(name="compute")(compute)
 app.command(name="schedule")(schedule)
 
 

@@ -1,15 +1,14 @@
-"""Execute a job: on an engine, and for a model by fitting it to what the engine gives."""
+"""From what an engine gives to the values of a job, for a model by fitting it."""
 
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import ibis.expr.types as ir
 import pyarrow as pa
 
 from foundation.errors import ContractViolation
-from transformations.engines import Engine
+from transformations.embedding import Embed, no_model
 from transformations.expressions import computation_module, is_model
 from transformations.jobs import Job
 from transformations.values import typed_values
@@ -29,29 +28,30 @@ class Computed:
     metrics: Mapping[str, float]
 
 
-def compute(engine: Engine, job: Job, expression: ir.Table, *, as_of: datetime) -> Computed:
+def compute(job: Job, extracted: pa.Table, *, as_of: datetime, embed: Embed = no_model) -> Computed:
     """
-    Execute a job as of an instant.
+    Return the values of a job.
 
     Args:
-        engine: Executes the expression.
-        job: What is computed.
-        expression: Of the job, at the instant.
-        as_of: Aware instant.
+        job: What to compute.
+        extracted: The rows of its expression.
+        as_of: Aware instant that they belong to.
+        embed: Turns texts into vectors, for models whose `fit` takes it.
 
     Raises:
         ContractViolation: The computation gives no values for one of the features, or not in the
             promised shape.
     """
-    extracted = engine.execute(expression)
     module = computation_module(job.leader)
     if not is_model(module):
         return Computed({job.leader.reference: typed_values(job.leader, extracted)}, {})
     accepted = inspect.signature(module.fit).parameters
+    extra = {"embed": embed} if "embed" in accepted else {}
     fitted = module.fit(
         extracted,
         as_of=as_of,
         **{name: value for name, value in job.leader.parameters.items() if name in accepted},
+        **extra,
     )
     missing = [f.feature_name for f in job.features if f.feature_name not in fitted.values]
     if missing:

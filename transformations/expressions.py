@@ -26,11 +26,23 @@ _VALUE_TYPES = {
 }
 
 
-def job_expression(job: Job, *, as_of: datetime) -> ir.Table:
+def whole_table(name: str, table: ir.Table) -> ir.Table:  # noqa: ARG001 - whatever its name
+    """Return a source table as it is."""
+    return table
+
+
+def job_expression(
+    job: Job, *, as_of: datetime, restrict: Callable[[str, ir.Table], ir.Table] = whole_table
+) -> ir.Table:
     """
     Return the expression of a job at an instant.
 
     That is the values themselves, or what a model is fitted to.
+
+    Args:
+        job: What to compute.
+        as_of: The instant.
+        restrict: From a source table's name and the table to the rows that count of it.
 
     Raises:
         DefinitionError: The job names a computation, source or parameter that does not exist.
@@ -44,7 +56,7 @@ def job_expression(job: Job, *, as_of: datetime) -> ir.Table:
         )
     module = computation_module(feature)
     build: Callable[..., ir.Table] = module.extract if is_model(module) else module.compute
-    tables = {name: source_table(name) for name in feature.source}
+    tables = {name: restrict(name, source_table(name)) for name in feature.source}
     tables |= {known.feature_name: known_values(known) for known in job.dependencies}
     accepted = inspect.signature(build).parameters
     parameters = {
@@ -97,11 +109,19 @@ def is_model(module: ModuleType) -> bool:
 
 
 def code_fingerprint(job: Job) -> str:
-    """Return a digest of the compiled expression with its parameters; equal code, equal digest."""
-    expression = job_expression(job, as_of=_FINGERPRINT_AS_OF)
-    digest = hashlib.sha256(str(ibis.to_sql(expression, dialect="postgres")).encode())
+    """
+    Return a digest of a job's computation with its parameters; equal code, equal digest.
+
+    An expression counts as it is compiled; a model, and what is computed on demand only, by the
+    text of its module too.
+    """
+    digest = hashlib.sha256()
     module = computation_module(job.leader)
-    if is_model(module):
+    has_expression = job.leader.computation_frequency is not None
+    if has_expression:
+        expression = job_expression(job, as_of=_FINGERPRINT_AS_OF)
+        digest.update(str(ibis.to_sql(expression, dialect="postgres")).encode())
+    if is_model(module) or not has_expression:
         digest.update(inspect.getsource(module).encode())
         digest.update(repr(sorted(job.leader.parameters.items())).encode())
     return digest.hexdigest()

@@ -12,6 +12,7 @@ from foundation.postgres import Connection, connect
 from foundation.settings import Settings
 from transformations import incremental, publishing, runs
 from transformations.computing import Computed, compute
+from transformations.embedding.process import open_embedder
 from transformations.engines.postgres import PostgresEngine
 from transformations.expressions import dependency_queries, job_expression
 from transformations.jobs import Job
@@ -181,7 +182,9 @@ def _compute(
         else incremental.incremental_expression(job, state, as_of=as_of)
     )
     with PostgresEngine.open(settings, dependency_queries(job, as_of=as_of)) as engine:
-        return compute(engine, job, expression, as_of=as_of)
+        extracted = engine.execute(expression)
+    with open_embedder(settings) as embed:
+        return compute(job, extracted, as_of=as_of, embed=embed)
 
 
 def _check_outputs(

@@ -370,17 +370,27 @@ def last_status(connection: Connection, feature: FeatureVersion) -> str | None:
     return None if row is None else str(row[0])
 
 
-def last_records(connection: Connection, job: Job) -> list[dict[str, Any]]:
-    """Return the records of a job's last run, backfills aside, one a feature version."""
+def last_records(
+    connection: Connection, job: Job, *, backfill_of: datetime | None = None
+) -> list[dict[str, Any]]:
+    """
+    Return the records of a job's last run, one a feature version.
+
+    Args:
+        connection: To PostgreSQL.
+        job: Whose run it was.
+        backfill_of: The chosen instant; None for the runs of now.
+    """
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
-            SELECT * FROM computation_runs
-            WHERE job_name = %(job_name)s AND NOT backfill AND started_at = (
-                SELECT max(started_at) FROM computation_runs
-                WHERE job_name = %(job_name)s AND NOT backfill)
+            WITH of_job AS (
+                SELECT * FROM computation_runs
+                WHERE job_name = %(job_name)s AND backfill = (%(instant)s::timestamptz IS NOT NULL)
+                  AND as_of = coalesce(%(instant)s::timestamptz, as_of))
+            SELECT * FROM of_job WHERE started_at = (SELECT max(started_at) FROM of_job)
             """,
-            {"job_name": job.name},
+            {"job_name": job.name, "instant": backfill_of},
         ).fetchall()
 
 

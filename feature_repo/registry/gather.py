@@ -1,5 +1,6 @@
 """Import every definition, check each alone and all together."""
 
+import dataclasses
 import importlib
 import pkgutil
 import traceback
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from feature_repo.entities import FEATURE_ENTITIES
 from feature_repo.registry.lineage import in_dependency_order
-from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.metadata import FeatureVersion, Status
 from feature_repo.services import SERVICES, ServiceDefinition
 from foundation.errors import DefinitionError
 
@@ -44,12 +45,12 @@ def gather_features(package: str = "feature_repo.features") -> list[FeatureVersi
 
 def gather_services(features: Iterable[FeatureVersion]) -> Sequence[ServiceDefinition]:
     """
-    Return the feature services.
+    Return the feature services as they are deployed: without the staged versions that they name.
 
     Raises:
         DefinitionError: A service names a feature version that does not exist.
     """
-    known = {feature.reference for feature in features}
+    known = {feature.reference: feature for feature in features}
     for service in SERVICES:
         for reference in service.features:
             if reference not in known:
@@ -57,7 +58,13 @@ def gather_services(features: Iterable[FeatureVersion]) -> Sequence[ServiceDefin
                     f"services.py: {service.name}, features: {reference!r} is not defined",
                     hint=f"Defined are {', '.join(sorted(known))}.",
                 )
-    return SERVICES
+    return [
+        dataclasses.replace(
+            service,
+            features=tuple(r for r in service.features if known[r].status is not Status.STAGED),
+        )
+        for service in SERVICES
+    ]
 
 
 def _module_names(package: str) -> list[str]:

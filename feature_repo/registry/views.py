@@ -40,7 +40,7 @@ def feature_view(feature: FeatureVersion) -> FeatureView:
             created_timestamp_column="created_at",
         ),
         ttl=feature.look_back,
-        online=True,
+        online="redis" in feature.serving_location,
         description=feature.description,
         owner=feature.owner,
         tags={

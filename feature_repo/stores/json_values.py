@@ -61,10 +61,19 @@ def decode(texts: pa.Array, feature_type: FeatureType) -> pa.Array:
     """
     if feature_type is FeatureType.FLOAT:
         return pc.cast(texts, pa.float64())
+    if feature_type is FeatureType.VECTOR and not pc.any(pc.equal(texts, "[]")).as_py():
+        return _split_vectors(texts)
     parsed = [None if text is None else json.loads(text) for text in texts.to_pylist()]
     if feature_type is FeatureType.MAP:
         parsed = [None if value is None else list(value.items()) for value in parsed]
     return pa.array(parsed, VALUE_TYPES[feature_type])
+
+
+def _split_vectors(texts: pa.Array) -> pa.Array:
+    """Return the vectors of texts, none of which is empty, without a Python object per number."""
+    items = pc.split_pattern(pc.utf8_trim(texts, "[]"), ",")
+    numbers = pc.cast(pc.utf8_trim_whitespace(items.values), pa.float32())  # jsonb writes ", "
+    return pa.ListArray.from_arrays(items.offsets, numbers, mask=texts.is_null())
 
 
 def _quoted(strings: pa.Array) -> pa.StringArray:

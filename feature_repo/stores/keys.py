@@ -38,6 +38,13 @@ def entity_ids(columns: Sequence[pa.ChunkedArray | pa.Array]) -> pa.ChunkedArray
     return escaped[0] if len(escaped) == 1 else pc.binary_join_element_wise(*escaped, _SEPARATOR)
 
 
+def key_values(entity_id: str) -> list[str]:
+    """Return the join key values of an entity id: the inverse of `entity_id`."""
+    return [
+        part.replace("%3A", _SEPARATOR).replace("%25", "%") for part in entity_id.split(_SEPARATOR)
+    ]
+
+
 def key_parts(feature_name: str, version: str) -> tuple[str, str]:
     """Return what stands before and after the entity id in the keys of a feature version."""
     return f"feature:{feature_name}:", f":v{version}"

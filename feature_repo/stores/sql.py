@@ -12,6 +12,12 @@ _VALUE_EXPRESSIONS = {
     FeatureType.MAP: "feature_value::text",
 }
 
+# $1 is a feature's name, $2 its version, $3 an array of entity ids.
+LATEST_VALUES = """
+SELECT entity_id, feature_value::text FROM feature_latest
+WHERE feature_name = $1 AND version = $2 AND entity_id = ANY($3::text[])
+"""
+
 
 def feature_view_query(feature: FeatureVersion) -> str:
     """

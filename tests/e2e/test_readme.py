@@ -43,7 +43,7 @@ def _run(*command: str | Path, folder: Path, project: Path) -> None:
     finished = subprocess.run(  # noqa: S603 - our own commands
         command,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(project)},
+        env={**os.environ, "PYTHONPATH": f"{project}{os.pathsep}{PROJECT_ROOT}"},
         capture_output=True,
         text=True,
         check=False,

@@ -8,7 +8,11 @@ differently by every engine, arrays are not.
 
 A model has two: `extract(*, <tables>, as_of, <parameters>)`, the expression of what it learns from,
 and `fit(extracted, *, as_of, <parameters>)`, which takes those rows as an Arrow table and returns a
-`Fitted`, with values for every feature of its job.
+`Fitted`, with values for every feature of its job. A `fit` with a parameter `embed` is given the
+configured `transformations.embedding.Embed`.
+
+A module may also say how values are computed on demand: `FILTERABLE`, `statement` or `combine`; see
+`transformations.on_demand`.
 
 Tables are the source tables and, named by their feature, the known values of dependencies (join
 keys and `feature_value`). The event timestamp of every row is `as_of`. Only what was there at

@@ -6,6 +6,9 @@ import ibis.expr.types as ir
 
 from transformations.computations.decay import age_days, half_lives, instant, rounded
 
+# A product's score depends on its own row only.
+FILTERABLE = ("products",)
+
 
 def compute(*, products: ir.Table, as_of: datetime, half_life_days: float) -> ir.Table:
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from foundation.settings import Settings
+from foundation.settings import PROJECT_ROOT, Settings
 
 Feast = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -22,7 +22,7 @@ def feast(settings: Settings) -> Feast:  # noqa: ARG001 - empty stores
             [Path(sys.executable).with_name("feast"), *arguments],
             cwd=folder,
             # The folder's parent comes first, so that a changed copy is imported, not the project.
-            env={**os.environ, "PYTHONPATH": str(folder.parent)},
+            env={**os.environ, "PYTHONPATH": f"{folder.parent}{os.pathsep}{PROJECT_ROOT}"},
             capture_output=True,
             text=True,
             check=False,

@@ -30,6 +30,7 @@ def test_applied_definitions_are_the_catalog(feast: Feast) -> None:
     assert catalog.services["search_v1"] == [
         "popularity_score==1.0.0",
         "product_freshness_score==1.0.0",
+        "search_keyword_score==1.0.0",
     ]
 
     runner = CliRunner()

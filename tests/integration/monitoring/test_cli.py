@@ -11,19 +11,22 @@ from monitoring import cli
 
 
 def test_the_exit_code_tells_of_stale_features(applied: Settings, postgres: Connection) -> None:
-    """2 while a version has no fresh value, 0 when all have."""
+    """2 while a live version of a job has no fresh value, 0 when all have."""
     assert applied
     runner = CliRunner()
     empty = runner.invoke(cli.app, ["status", "--json"])
     assert empty.exit_code == 2
     assert {state["staleness_seconds"] for state in json.loads(empty.stdout)} == {None}
-    names = [state["feature_name"] for state in json.loads(empty.stdout)]
+    watched = [(state["feature_name"], state["version"]) for state in json.loads(empty.stdout)]
+    assert ("popularity_score", "1.1.0") in watched
+    assert ("popularity_score", "2.0.0") not in watched  # staged
+    assert ("search_keyword_score", "1.0.0") not in watched  # on demand
     with postgres.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO feature_latest VALUES ('x', %s, '0.5', '1.0.0', %s)",
-            [(name, clock.now()) for name in names],
+            "INSERT INTO feature_latest VALUES ('x', %s, '0.5', %s, %s)",
+            [(*identity, clock.now()) for identity in watched],
         )
     postgres.commit()
     fresh = runner.invoke(cli.app, ["status"])
     assert fresh.exit_code == 0
-    assert all(name in fresh.stdout for name in names)
+    assert all(name in fresh.stdout for name, _ in watched)

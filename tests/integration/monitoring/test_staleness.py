@@ -8,7 +8,9 @@ from foundation.postgres import Connection
 from monitoring.staleness import measure_staleness
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-FEATURES = {feature.feature_name: feature for feature in gather_features()}
+FEATURES = {
+    feature.feature_name: feature for feature in gather_features() if feature.version == "1.0.0"
+}
 
 
 def _insert(connection: Connection, feature_name: str, ages: list[timedelta]) -> None:

@@ -153,7 +153,7 @@ def test_a_killed_incremental_job_adds_up(shop: Settings, valkey: redis.Redis, j
         ).fetchall()
     job = SHOP_JOBS[POPULARITY]
     with PostgresEngine.open(shop) as engine:
-        computed = compute(engine, job, job_expression(job, as_of=as_of), as_of=as_of)
+        computed = compute(job, engine.execute(job_expression(job, as_of=as_of)), as_of=as_of)
     rows = computed.values[POPULARITY].to_pylist()
     assert len(rows) == 4
     for row in rows:

@@ -87,7 +87,8 @@ examples = hypothesis_settings(
 )
 
 
-def _computed(settings: Settings, name: str, **tables: Rows) -> dict[str, Any]:
+def store_tables(settings: Settings, **tables: Rows) -> None:
+    """Replace the source tables by some rows; events of unknown products are left out."""
     with connect(settings) as connection:
         connection.execute("TRUNCATE events, products, users")
         for table, rows in tables.items():
@@ -95,9 +96,11 @@ def _computed(settings: Settings, name: str, **tables: Rows) -> dict[str, Any]:
                 known = {row["product_id"] for row in tables["products"]}
                 rows = [row for row in rows if row["product_id"] in known]  # noqa: PLW2901
             copy_table(connection, table, pa.Table.from_pylist(rows, _SCHEMAS[table]))
-    [job] = [
-        job for job in JOBS if job.leader.feature_name == name and job.leader.version == "1.0.0"
-    ]
+
+
+def _computed(settings: Settings, name: str, **tables: Rows) -> dict[str, Any]:
+    store_tables(settings, **tables)
+    [job] = [job for job in JOBS if job.name == f"{name}==1.0.0"]
     # Dependencies as they would be if they had just been computed.
     queries = {
         known.view_name: str(
@@ -106,7 +109,7 @@ def _computed(settings: Settings, name: str, **tables: Rows) -> dict[str, Any]:
         for known in job.dependencies
     }
     with PostgresEngine.open(settings, queries) as engine:
-        computed = compute(engine, job, job_expression(job, as_of=AS_OF), as_of=AS_OF)
+        computed = compute(job, engine.execute(job_expression(job, as_of=AS_OF)), as_of=AS_OF)
     values = computed.values[job.leader.reference].to_pydict()
     return dict(zip(values["entity_id"], values["feature_value"], strict=True))
 

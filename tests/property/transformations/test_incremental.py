@@ -74,7 +74,7 @@ def _insert(
 
 def _values(settings: Settings, expression: Any, as_of: datetime) -> dict[str, float]:  # noqa: ANN401 - Ibis is untyped
     with PostgresEngine.open(settings) as engine:
-        table = compute(engine, JOB, expression, as_of=as_of).values[JOB.leader.reference]
+        table = compute(JOB, engine.execute(expression), as_of=as_of).values[JOB.leader.reference]
     return dict(
         zip(table["entity_id"].to_pylist(), table["feature_value"].to_pylist(), strict=True)
     )

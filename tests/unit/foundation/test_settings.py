@@ -20,6 +20,8 @@ def test_environment_sets_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         ("FEATURE_STORE_POSTGRES_URL", "mysql://host/db", "must start with postgresql://"),
         ("FEATURE_STORE_REDIS_URL", "localhost:6379", "must start with redis://"),
         ("FEATURE_STORE_REDIS_TIMEOUT_SECONDS", "0", "greater than 0"),
+        ("FEATURE_STORE_EMBEDDING_COMMAND", " ", "must name a command"),
+        ("FEATURE_STORE_EMBEDDING_COMMAND", "python 'model.py", "No closing quotation"),
         ("FEATURE_STORE_LOG_LEVEL", "loud", "'debug', 'info'"),
     ],
 )

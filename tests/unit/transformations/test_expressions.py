@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from feature_repo.registry.gather import gather_features
+from feature_repo.registry.metadata import FeatureVersion
 from foundation.errors import DefinitionError
-from transformations.expressions import code_fingerprint
+from transformations.expressions import code_fingerprint, computation_module, is_model
 from transformations.jobs import Job
 
 FEATURES = {feature.feature_name: feature for feature in gather_features()}
@@ -21,6 +22,19 @@ def test_the_fingerprint_changes_with_a_parameter_only() -> None:
     fingerprint = code_fingerprint(_changed())
     assert code_fingerprint(_changed(description="Other words.")) == fingerprint
     assert code_fingerprint(_changed(parameters={"half_life_days": 31.0})) != fingerprint
+
+
+@pytest.mark.parametrize("feature", gather_features(), ids=lambda feature: feature.reference)
+def test_every_feature_has_a_fingerprint(feature: FeatureVersion) -> None:
+    """Also models, and what is computed on demand only; parameters change it there too."""
+    by_reference = {each.reference: each for each in gather_features()}
+    dependencies = tuple(by_reference[reference] for reference in feature.dependencies)
+    changed = feature.model_copy(update={"parameters": {**feature.parameters, "extra": 1.0}})
+    if is_model(computation_module(feature)) or feature.computation_frequency is None:
+        assert code_fingerprint(Job((feature,), dependencies)) != code_fingerprint(
+            Job((changed,), dependencies)
+        )
+    assert len(code_fingerprint(Job((feature,), dependencies))) == 64
 
 
 @pytest.mark.parametrize(

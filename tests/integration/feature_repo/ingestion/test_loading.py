@@ -234,7 +234,10 @@ def test_typed_parquet_columns_are_accepted(
     parquet.write_table(table, path)
     (report,) = load(settings, tmp_path, products=path)
     assert report.reasons == {"missing title": 1}
-    stored = postgres.execute("TABLE products").fetchall()
+    stored = postgres.execute(
+        "SELECT product_id, title, description, category, price, created_at, updated_at "
+        "FROM products"
+    ).fetchall()
     assert stored == [("1", "Tea", None, "c", 1.0, NOW, NOW)]
 
 

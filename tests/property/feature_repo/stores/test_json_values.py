@@ -64,3 +64,14 @@ def test_numbers_are_short_and_exact(number: float) -> None:
     [text] = encode(pa.array([number]), FeatureType.FLOAT).to_pylist()
     assert struct.pack("d", float(text)) == struct.pack("d", number)
     assert len(text) <= len(repr(number))
+
+
+@given(vectors=st.lists(st.none() | st.lists(single, max_size=5)))
+def test_vectors_are_read_as_postgresql_writes_them(vectors: list[list[float] | None]) -> None:
+    """With blanks after commas, and never with an exponent."""
+    written = [
+        None if vector is None else "[" + ", ".join(f"{item:.60f}" for item in vector) + "]"
+        for vector in vectors
+    ]
+    decoded = decode(pa.array(written, pa.string()), FeatureType.VECTOR)
+    assert decoded.equals(pa.array(vectors, VALUE_TYPES[FeatureType.VECTOR]))

@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_repo.stores.keys import entity_id, entity_ids, redis_keys
+from feature_repo.stores.keys import entity_id, entity_ids, key_values, redis_keys
 
 # Rich in what could confuse: separators, escapes, and what looks like a version.
 parts = st.text(
@@ -18,6 +18,12 @@ def test_different_entities_have_different_keys(one: list[str], other: list[str]
     """Two keys are equal only if all join key values are."""
     first, second = redis_keys("f", "1.0.0", [entity_id(one), entity_id(other)])
     assert (first == second) == (one == other)
+
+
+@given(values=several)
+def test_keys_can_be_read_back(values: list[str]) -> None:
+    """An entity id gives the join key values that it was made of."""
+    assert key_values(entity_id(values)) == values
 
 
 @given(identifier=parts, other=parts)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from feature_repo.registry.gather import gather_features, gather_services
+from feature_repo.registry.metadata import Status
 from foundation.errors import DefinitionError
 
 GatherSource = Callable[[dict[str, str]], list[str]]
@@ -106,6 +107,19 @@ def test_own_definitions_are_sound() -> None:
         "recommendation_v1",
         "ranking_v1",
     ]
+
+
+@pytest.mark.parametrize("status", [Status.STAGED, Status.ACTIVE])
+def test_a_service_has_a_staged_version_once_it_is_active(status: Status) -> None:
+    """It may be named before."""
+    name = "search_semantic_score==1.0.0"
+    features = [
+        feature.model_copy(update={"status": status}) if feature.reference == name else feature
+        for feature in gather_features()
+    ]
+    services = {service.name: service for service in gather_services(features)}
+    assert (name in services["search_v1"].features) == (status is Status.ACTIVE)
+    assert "search_keyword_score==1.0.0" in services["search_v1"].features
 
 
 def test_a_service_of_an_unknown_version_is_refused() -> None:

@@ -1,0 +1,1 @@
+"""The embedding process, really run."""

@@ -1,0 +1,62 @@
+"""Computations from the stored values of dependencies, such as vectors and factors."""
+
+import inspect
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.stores.json_values import decode
+from feature_repo.stores.keys import entity_ids
+from feature_repo.stores.sql import LATEST_VALUES
+from transformations.computations.statements import Statement
+from transformations.on_demand.plan import Plan, Request
+
+_STORED = pa.schema({"entity_id": pa.string(), "feature_value": pa.string()})
+
+
+def plan(request: Request) -> Plan:
+    """
+    Return the plan of a module with `combine(wanted, *, <dependencies>, <parameters>)`.
+
+    Dependencies are given by their feature names, as the join keys and `feature_value` of those
+    wanted entities that have one. A `combine` that takes `embed` gets it too.
+    """
+    combine = request.module.combine
+    extra = {"embed": request.embed} if "embed" in inspect.signature(combine).parameters else {}
+
+    def finish(results: Mapping[str, pa.Table]) -> pa.Table:
+        known = {
+            d.feature_name: _known_values(d, request.wanted, results[d.feature_name])
+            for d in request.dependencies
+        }
+        return combine(request.wanted, **known, **request.feature.parameters, **extra)
+
+    return Plan({d.feature_name: _latest(d, request.wanted) for d in request.dependencies}, finish)
+
+
+def _latest(dependency: FeatureVersion, wanted: pa.Table) -> Statement:
+    identifiers = _entities(dependency, wanted)["entity_id"].to_pylist()
+    return Statement(
+        LATEST_VALUES, (dependency.feature_name, dependency.version, identifiers), _STORED
+    )
+
+
+def _known_values(dependency: FeatureVersion, wanted: pa.Table, stored: pa.Table) -> pa.Table:
+    values = decode(stored["feature_value"].combine_chunks(), dependency.feature_type)
+    entities = _entities(dependency, wanted)
+    rows = pc.index_in(entities["entity_id"], stored["entity_id"].combine_chunks())
+    return (
+        entities.filter(rows.is_valid())
+        .select(dependency.join_keys)
+        .append_column(
+            "feature_value", pa.chunked_array([values.take(rows.drop_null().combine_chunks())])
+        )
+    )
+
+
+def _entities(dependency: FeatureVersion, wanted: pa.Table) -> pa.Table:
+    """Return a dependency's distinct join keys among the wanted entities, with their ids."""
+    keys = wanted.select(dependency.join_keys).group_by(dependency.join_keys).aggregate([])
+    return keys.append_column("entity_id", entity_ids([keys[k] for k in dependency.join_keys]))
