@@ -28,7 +28,11 @@ SERVICES = (
         name="recommendation_v1",
         description="Finds products a user may like, without a query.",
         owner="recommendation",
-        features=("popularity_score==1.0.0", "user_category_affinity==1.0.0"),
+        features=(
+            "popularity_score==1.0.0",
+            "user_category_affinity==1.0.0",
+            "user_product_affinity==1.0.0",
+        ),
     ),
     ServiceDefinition(
         name="ranking_v1",
@@ -38,6 +42,7 @@ SERVICES = (
             "popularity_score==1.0.0",
             "product_freshness_score==1.0.0",
             "user_category_affinity==1.0.0",
+            "user_product_affinity==1.0.0",
         ),
     ),
 )

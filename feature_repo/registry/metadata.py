@@ -54,6 +54,10 @@ class Expectations(BaseModel):
     mean_between: tuple[float, float] | None = Field(
         default=None, description="Where the mean of all values must lie."
     )
+    min_metric_ratios: Mapping[Text, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict,
+        description="By metric of a model: the least share of the last good run's that it reaches.",
+    )
 
 
 class FeatureVersion(BaseModel):

@@ -20,7 +20,7 @@ class Check:
 
     Attributes:
         check_type: What kind of check: volume, completeness, freshness, row_count, null_key,
-            duplicate_key, null, range, vector_length or distribution.
+            duplicate_key, null, range, vector_length, distribution or model_quality.
         subject: What was looked at, a source table or a feature version.
         expectation: What was expected, in words.
         success: Whether it was met.

@@ -1,0 +1,61 @@
+"""Affinities from the factors of users and products: of given pairs, and the best of each user."""
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+Factors = npt.NDArray[np.float32]
+Positions = npt.NDArray[np.int32]
+Scores = npt.NDArray[np.float64]
+
+# What differs between machines, which add up in different orders, lies far below this.
+_DECIMALS = 12
+# Scores of one batch, 32 MB: enough for fast products of matrices, whatever the catalog's size.
+_BATCH_SCORES = 4_000_000
+
+
+def pair_scores(user_factors: npt.ArrayLike, product_factors: npt.ArrayLike) -> Scores:
+    """
+    Return the affinity of each pair: the dot product of its user's and its product's factors.
+
+    It is the same number whether the factors come from a model or were read back from a store.
+
+    Args:
+        user_factors: Float32, or numbers that are; pairs by factors, one row a pair.
+        product_factors: The same.
+
+    Returns:
+        One score a pair, float64, rounded to 12 decimals.
+    """
+    users = np.asarray(user_factors, np.float32).astype(np.float64)
+    products = np.asarray(product_factors, np.float32).astype(np.float64)
+    scores: Scores = (users * products).sum(axis=1).round(_DECIMALS)
+    return scores
+
+
+def top_products(user_factors: Factors, product_factors: Factors, *, count: int) -> Positions:
+    """
+    Return the products of the highest affinity of each user.
+
+    Args:
+        user_factors: Users by factors.
+        product_factors: Products by factors.
+        count: How many products; if there are fewer, all.
+
+    Returns:
+        Rows of `product_factors`, the best first; users by count.
+    """
+    count = min(count, len(product_factors))
+    users = user_factors.astype(np.float64)
+    by_factor = product_factors.astype(np.float64).T
+    top = np.empty((len(users), count), np.int32)
+    step = max(1, _BATCH_SCORES // max(1, len(product_factors)))
+    for start in range(0, len(users), step):
+        with threadpool_limits(1, "blas"):  # more threads: other last bits, and at times other ties
+            negated = -(users[start : start + step] @ by_factor)
+        best = np.argpartition(negated, count - 1, axis=1)[:, :count]
+        # Of equals the first: by position, then, keeping that order, by score.
+        best.sort(axis=1)
+        order = np.argsort(np.take_along_axis(negated, best, axis=1), axis=1, kind="stable")
+        top[start : start + step] = np.take_along_axis(best, order, axis=1)
+    return top
