@@ -33,7 +33,13 @@ def pair_scores(user_factors: npt.ArrayLike, product_factors: npt.ArrayLike) -> 
     return scores
 
 
-def top_products(user_factors: Factors, product_factors: Factors, *, count: int) -> Positions:
+def top_products(
+    user_factors: Factors,
+    product_factors: Factors,
+    *,
+    count: int,
+    batch_scores: int = _BATCH_SCORES,
+) -> Positions:
     """
     Return the products of the highest affinity of each user.
 
@@ -41,6 +47,7 @@ def top_products(user_factors: Factors, product_factors: Factors, *, count: int)
         user_factors: Users by factors.
         product_factors: Products by factors.
         count: How many products; if there are fewer, all.
+        batch_scores: How many scores are in memory at a time.
 
     Returns:
         Rows of `product_factors`, the best first; users by count.
@@ -49,7 +56,7 @@ def top_products(user_factors: Factors, product_factors: Factors, *, count: int)
     users = user_factors.astype(np.float64)
     by_factor = product_factors.astype(np.float64).T
     top = np.empty((len(users), count), np.int32)
-    step = max(1, _BATCH_SCORES // max(1, len(product_factors)))
+    step = max(1, batch_scores // max(1, len(product_factors)))
     for start in range(0, len(users), step):
         with threadpool_limits(1, "blas"):  # more threads: other last bits, and at times other ties
             negated = -(users[start : start + step] @ by_factor)

@@ -13,7 +13,11 @@ _BATCH_USERS = 4_096
 
 
 def ranking_quality(
-    ranked: npt.NDArray[np.integer], relevant: csr_matrix, *, cut_offs: Sequence[int]
+    ranked: npt.NDArray[np.integer],
+    relevant: csr_matrix,
+    *,
+    cut_offs: Sequence[int],
+    batch_users: int = _BATCH_USERS,
 ) -> dict[str, float]:
     """
     Return the mean recall and NDCG of the users' lists.
@@ -25,6 +29,7 @@ def ranking_quality(
             twice; users by places.
         relevant: Not zero where a product was right for a user; users by products.
         cut_offs: Lengths to which the lists are cut.
+        batch_users: How many users are looked at at a time.
 
     Returns:
         `recall_at_<cut-off>` and `ndcg_at_<cut-off>`, [0, 1]; nothing if no user counts.
@@ -33,12 +38,12 @@ def ranking_quality(
     names = {f"{name}_at_{n}": (measure, n) for name, measure in measures.items() for n in cut_offs}
     sums = dict.fromkeys(names, 0.0)
     user_count = 0
-    for start in range(0, relevant.shape[0], _BATCH_USERS):
-        batch = relevant[start : start + _BATCH_USERS]
+    for start in range(0, relevant.shape[0], batch_users):
+        batch = relevant[start : start + batch_users]
         batch.eliminate_zeros()
         relevant_counts = np.diff(batch.indptr)
         counting = relevant_counts > 0
-        hits = find_hits(ranked[start : start + _BATCH_USERS], batch)[counting]
+        hits = find_hits(ranked[start : start + batch_users], batch)[counting]
         for name, (measure, cut_off) in names.items():
             sums[name] += float(measure(hits, relevant_counts[counting], cut_off).sum())
         user_count += int(counting.sum())
