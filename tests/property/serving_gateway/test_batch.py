@@ -12,7 +12,7 @@ from feature_repo.stores.keys import entity_id, redis_keys
 from foundation.errors import ContractViolation
 from serving_gateway.batch import Batch
 
-FEATURES = gather_features()
+FEATURES = [feature for feature in gather_features() if len(feature.join_keys) == 1]
 PAIR = FEATURES[0].model_copy(
     update={"feature_name": "pair_score", "join_keys": ("user_id", "product_id")}
 )
