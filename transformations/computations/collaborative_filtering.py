@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from foundation.errors import ContractViolation
 from transformations.computations.decay import event_weight, events_within, instant, rounded
-from transformations.computations.factor_scores import Factors, pair_scores, top_products
+from transformations.computations.factor_scores import Factors, top_products
 from transformations.computations.fitted import Fitted
 from transformations.computations.ranking_quality import ranking_quality
 
@@ -251,13 +251,9 @@ def _noise(confidences: csr_matrix) -> float:
 def _values(
     model: _Model, user_ids: pa.Array, product_ids: pa.Array, *, top_count: int
 ) -> dict[str, pa.Table]:
-    users, products = (
-        user_ids.take(pa.array(model.users)),
-        product_ids.take(pa.array(model.products)),
-    )
-    top = top_products(model.user_factors, model.product_factors, count=top_count)
-    rows, columns = np.repeat(np.arange(len(top)), top.shape[1]), top.ravel()
-    scores = pair_scores(model.user_factors[rows], model.product_factors[columns])
+    users = user_ids.take(pa.array(model.users))
+    products = product_ids.take(pa.array(model.products))
+    top, scores = top_products(model.user_factors, model.product_factors, count=top_count)
     return {
         "user_factors": pa.table({"user_id": users, "feature_value": _vectors(model.user_factors)}),
         "product_factors": pa.table(
@@ -265,9 +261,9 @@ def _values(
         ),
         "user_product_affinity": pa.table(
             {
-                "user_id": users.take(pa.array(rows)),
-                "product_id": products.take(pa.array(columns)),
-                "feature_value": scores,
+                "user_id": users.take(pa.array(np.repeat(np.arange(len(top)), top.shape[1]))),
+                "product_id": products.take(pa.array(top.ravel())),
+                "feature_value": scores.ravel(),
             }
         ),
     }
@@ -294,7 +290,7 @@ def _test(
         return {}
     model = _fit_factors(known, shape)
     places = max(_CUT_OFFS)
-    best = top_products(
+    best, _scores = top_products(
         model.user_factors[np.searchsorted(model.users, tested)],
         model.product_factors,
         count=places,

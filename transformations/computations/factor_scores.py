@@ -1,5 +1,8 @@
 """Affinities from the factors of users and products: of given pairs, and the best of each user."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -10,8 +13,8 @@ Scores = npt.NDArray[np.float64]
 
 # What differs between machines, which add up in different orders, lies far below this.
 _DECIMALS = 12
-# Scores of one batch, 32 MB: enough for fast products of matrices, whatever the catalog's size.
-_BATCH_SCORES = 4_000_000
+# 32 MB: enough for fast products of matrices, whatever the catalog's size.
+_BATCH_NUMBERS = 4_000_000
 
 
 def pair_scores(user_factors: npt.ArrayLike, product_factors: npt.ArrayLike) -> Scores:
@@ -38,31 +41,41 @@ def top_products(
     product_factors: Factors,
     *,
     count: int,
-    batch_scores: int = _BATCH_SCORES,
-) -> Positions:
+    batch_numbers: int = _BATCH_NUMBERS,
+) -> tuple[Positions, Scores]:
     """
-    Return the products of the highest affinity of each user.
+    Find the products of the highest affinity of each user.
 
     Args:
         user_factors: Users by factors.
         product_factors: Products by factors.
         count: How many products; if there are fewer, all.
-        batch_scores: How many scores are in memory at a time.
+        batch_numbers: About how many numbers a thread has in memory, besides the result.
 
     Returns:
-        Rows of `product_factors`, the best first; users by count.
+        Rows of `product_factors`, the best first, and their scores as `pair_scores` gives them;
+        both users by count.
     """
     count = min(count, len(product_factors))
-    users = user_factors.astype(np.float64)
     by_factor = product_factors.astype(np.float64).T
-    top = np.empty((len(users), count), np.int32)
-    step = max(1, batch_scores // max(1, len(product_factors)))
-    for start in range(0, len(users), step):
-        with threadpool_limits(1, "blas"):  # more threads: other last bits, and at times other ties
-            negated = -(users[start : start + step] @ by_factor)
+    top = np.empty((len(user_factors), count), np.int32)
+    scores = np.empty(top.shape)
+    step = max(1, batch_numbers // max(len(product_factors), count * len(by_factor), 1))
+
+    def find(start: int) -> None:
+        users = user_factors[start : start + step]
+        negated = -(users.astype(np.float64) @ by_factor)
         best = np.argpartition(negated, count - 1, axis=1)[:, :count]
         # Of equals the first: by position, then, keeping that order, by score.
         best.sort(axis=1)
         order = np.argsort(np.take_along_axis(negated, best, axis=1), axis=1, kind="stable")
-        top[start : start + step] = np.take_along_axis(best, order, axis=1)
-    return top
+        best = np.take_along_axis(best, order, axis=1)
+        top[start : start + step] = best
+        scores[start : start + step] = pair_scores(
+            np.repeat(users, count, axis=0), product_factors[best.ravel()]
+        ).reshape(best.shape)
+
+    # A thread a batch: how a product of matrices is cut up among threads shows in its last bits.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(find, range(0, len(user_factors), step)))
+    return top, scores

@@ -77,16 +77,19 @@ whole_numbers = st.integers(-3, 3).map(float)  # so that ties are many and sums 
 @given(data=st.data(), users=st.integers(0, 6), products=st.integers(1, 9))
 def test_the_best_products_equal_a_full_sort(data: Any, users: int, products: int) -> None:  # noqa: ANN401 - Hypothesis does not export its type
     """By score, in order, whatever the sizes of the batches."""
-    count, batch_scores = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 40))
+    count, batch_numbers = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 40))
 
     def matrix(rows: int) -> Any:  # noqa: ANN401 - an array
         numbers = data.draw(st.lists(whole_numbers, min_size=rows * 2, max_size=rows * 2))
         return np.array(numbers, np.float32).reshape(rows, 2)
 
     user_factors, product_factors = matrix(users), matrix(products)
-    top = top_products(user_factors, product_factors, count=count, batch_scores=batch_scores)
+    top, top_scores = top_products(
+        user_factors, product_factors, count=count, batch_numbers=batch_numbers
+    )
     assert top.shape == (users, min(count, products))
     for user, best in enumerate(top):
         scores = product_factors @ user_factors[user]
         assert scores[best].tolist() == sorted(scores, reverse=True)[:count]
+        assert top_scores[user].tolist() == scores[best].tolist()
         assert len(set(best.tolist())) == len(best)
