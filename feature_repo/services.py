@@ -34,7 +34,11 @@ SERVICES = (
         name="recommendation_v1",
         description="Finds products a user may like, without a query.",
         owner="recommendation",
-        features=("popularity_score==1.0.0", "user_category_affinity==1.0.0"),
+        features=(
+            "popularity_score==1.0.0",
+            "user_category_affinity==1.0.0",
+            "user_product_affinity==1.0.0",
+        ),
     ),
     ServiceDefinition(
         name="ranking_v1",
@@ -46,6 +50,7 @@ SERVICES = (
             "search_keyword_score==1.0.0",
             "search_semantic_score==1.0.0",
             "user_category_affinity==1.0.0",
+            "user_product_affinity==1.0.0",
         ),
     ),
 )

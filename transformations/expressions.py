@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import ModuleType
@@ -113,7 +114,7 @@ def code_fingerprint(job: Job) -> str:
     Return a digest of a job's computation with its parameters; equal code, equal digest.
 
     An expression counts as it is compiled; a model, and what is computed on demand only, by the
-    text of its module too.
+    text of its module and of those computations that it imports from.
     """
     digest = hashlib.sha256()
     module = computation_module(job.leader)
@@ -122,6 +123,21 @@ def code_fingerprint(job: Job) -> str:
         expression = job_expression(job, as_of=_FINGERPRINT_AS_OF)
         digest.update(str(ibis.to_sql(expression, dialect="postgres")).encode())
     if is_model(module) or not has_expression:
-        digest.update(inspect.getsource(module).encode())
+        for each in _imported_computations(module):
+            digest.update(inspect.getsource(each).encode())
         digest.update(repr(sorted(job.leader.parameters.items())).encode())
     return digest.hexdigest()
+
+
+def _imported_computations(module: ModuleType) -> list[ModuleType]:
+    """Return a computation's module and those it imports from, however indirectly, by name."""
+    package = module.__name__.rpartition(".")[0]
+    found: dict[str, ModuleType] = {}
+    waiting = [module]
+    while waiting:
+        current = waiting.pop()
+        if current.__name__ not in found and current.__name__.startswith(f"{package}."):
+            found[current.__name__] = current
+            origins = {getattr(value, "__module__", None) for value in vars(current).values()}
+            waiting += [sys.modules[name] for name in origins if name in sys.modules]
+    return [found[name] for name in sorted(found)]

@@ -19,6 +19,7 @@ from transformations.jobs import Job
 from transformations.quality.distribution import Distribution
 from transformations.quality.gate import Check, Gate, refuse_failures
 from transformations.quality.inputs import InputLimits, check_inputs
+from transformations.quality.model_quality import metric_expectations, metric_frame
 from transformations.quality.outputs import check_outputs
 from transformations.values import stored_rows
 
@@ -210,7 +211,25 @@ def _check_outputs(
         runs.record_distribution(connection, attempt, feature, record)
         _record(connection, attempt, [feature.reference], checks)
         found += checks
-    refuse_failures(found)
+    refuse_failures(found + _check_model(connection, gate, attempt, computed, options))
+
+
+def _check_model(
+    connection: Connection, gate: Gate, attempt: runs.Run, computed: Computed, options: Options
+) -> list[Check]:
+    job = attempt.job
+    ratios = job.leader.expectations.min_metric_ratios
+    if not ratios:
+        return []
+    last = runs.last_success(connection, job.leader, before=attempt.as_of)
+    last_metrics = {} if last is None or options.accept_change else last["metrics"]
+    checks = gate.hold(
+        metric_frame(computed.metrics, ratios=ratios),
+        metric_expectations(ratios=ratios, last_metrics=last_metrics),
+        subject=job.name,
+    )
+    _record(connection, attempt, [feature.reference for feature in job.features], checks)
+    return checks
 
 
 def _record(

@@ -40,6 +40,7 @@ def gather_features(package: str = "feature_repo.features") -> list[FeatureVersi
             _check_place(feature, file, name)
         features.extend(versions)
     _check_unique(features)
+    _check_jobs(features)
     return in_dependency_order(features)
 
 
@@ -128,6 +129,19 @@ def _check_unique(features: Sequence[FeatureVersion]) -> None:
                 f"{feature.version} is defined twice"
             )
         seen.add(feature.reference)
+
+
+def _check_jobs(features: Sequence[FeatureVersion]) -> None:
+    """Versions that are computed together can differ only in what comes out."""
+    leaders: dict[str, FeatureVersion] = {}
+    for feature in features:
+        leader = leaders.setdefault(feature.job_name, feature)
+        for field in ("computation", "parameters", "source", "computation_frequency"):
+            if getattr(feature, field) != getattr(leader, field):
+                raise DefinitionError(
+                    f"{feature.feature_name}.py: {feature.feature_name}, {field}: differs from "
+                    f"that of {leader.feature_name}, which the job {feature.job_name} computes too"
+                )
 
 
 def _short(file: str) -> str:

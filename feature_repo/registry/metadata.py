@@ -63,6 +63,10 @@ class Expectations(BaseModel):
         default_factory=dict,
         description="Greatest share of nulls by nullable source column: 'products.category'.",
     )
+    min_metric_ratios: Mapping[Text, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict,
+        description="By metric of a model: the least share of the last good run's that it reaches.",
+    )
 
 
 class FeatureVersion(BaseModel):

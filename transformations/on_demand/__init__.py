@@ -39,8 +39,7 @@ _WAYS: Mapping[str, Callable[[Request], Plan]] = {
 
 def is_computable(feature: FeatureVersion) -> bool:
     """Tell whether a feature version can be computed on demand."""
-    module = computation_module(feature)
-    return any(hasattr(module, attribute) for attribute in _WAYS)
+    return _way(feature) is not None
 
 
 def plan(
@@ -66,23 +65,22 @@ def plan(
         ConfigurationError: The feature can't be computed on demand.
         ContractViolation: A join key is missing.
     """
-    module = computation_module(feature)
-    for attribute, make_plan in _WAYS.items():
-        if hasattr(module, attribute):
-            return make_plan(
-                Request(
-                    feature=feature,
-                    module=module,
-                    wanted=_storable(feature, wanted),
-                    dependencies=dependencies,
-                    as_of=as_of,
-                    embed=embed,
-                )
-            )
-    raise ConfigurationError(
-        f"{feature.reference} can't be computed on demand",
-        hint=f"Its values depend on more than the wanted entities: run its job. "
-        f"docs/adding-a-feature.md says what {feature.computation}.py would need.",
+    make_plan = _way(feature)
+    if make_plan is None:
+        raise ConfigurationError(
+            f"{feature.reference} can't be computed on demand",
+            hint=f"Its values depend on more than the wanted entities: run its job. "
+            f"docs/adding-a-feature.md says what {feature.computation}.py would need.",
+        )
+    return make_plan(
+        Request(
+            feature=feature,
+            module=computation_module(feature),
+            wanted=_storable(feature, wanted),
+            dependencies=dependencies,
+            as_of=as_of,
+            embed=embed,
+        )
     )
 
 
@@ -117,6 +115,15 @@ def execute(connection: Connection, statement: Statement) -> pa.Table:
         for column, field in zip(columns, statement.schema, strict=True)
     ]
     return pa.Table.from_arrays(arrays, schema=statement.schema)
+
+
+def _way(feature: FeatureVersion) -> Callable[[Request], Plan] | None:
+    module = computation_module(feature)
+    for attribute, make_plan in _WAYS.items():
+        # A model's module combines for those of its features that are made of the others.
+        if hasattr(module, attribute) and (attribute != "combine" or feature.dependencies):
+            return make_plan
+    return None
 
 
 def _storable(feature: FeatureVersion, wanted: pa.Table) -> pa.Table:

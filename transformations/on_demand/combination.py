@@ -21,17 +21,19 @@ def plan(request: Request) -> Plan:
     Return the plan of a module with `combine(wanted, *, <dependencies>, <parameters>)`.
 
     Dependencies are given by their feature names, as the join keys and `feature_value` of those
-    wanted entities that have one. A `combine` that takes `embed` gets it too.
+    wanted entities that have one. It gets the parameters that it takes, and `embed` if it takes it.
     """
     combine = request.module.combine
-    extra = {"embed": request.embed} if "embed" in inspect.signature(combine).parameters else {}
+    offered = {**request.feature.parameters, "embed": request.embed}
+    accepted = inspect.signature(combine).parameters
+    extra = {name: value for name, value in offered.items() if name in accepted}
 
     def finish(results: Mapping[str, pa.Table]) -> pa.Table:
         known = {
             d.feature_name: _known_values(d, request.wanted, results[d.feature_name])
             for d in request.dependencies
         }
-        return combine(request.wanted, **known, **request.feature.parameters, **extra)
+        return combine(request.wanted, **known, **extra)
 
     return Plan({d.feature_name: _latest(d, request.wanted) for d in request.dependencies}, finish)
 

@@ -8,7 +8,7 @@ from feature_repo.registry.gather import gather_features
 from feature_repo.registry.metadata import FeatureVersion
 from foundation.errors import DefinitionError
 from transformations.expressions import code_fingerprint, computation_module, is_model
-from transformations.jobs import Job
+from transformations.jobs import Job, jobs_of
 
 FEATURES = {feature.feature_name: feature for feature in gather_features()}
 
@@ -24,17 +24,33 @@ def test_the_fingerprint_changes_with_a_parameter_only() -> None:
     assert code_fingerprint(_changed(parameters={"half_life_days": 31.0})) != fingerprint
 
 
-@pytest.mark.parametrize("feature", gather_features(), ids=lambda feature: feature.reference)
-def test_every_feature_has_a_fingerprint(feature: FeatureVersion) -> None:
-    """Also models, and what is computed on demand only; parameters change it there too."""
-    by_reference = {each.reference: each for each in gather_features()}
-    dependencies = tuple(by_reference[reference] for reference in feature.dependencies)
-    changed = feature.model_copy(update={"parameters": {**feature.parameters, "extra": 1.0}})
-    if is_model(computation_module(feature)) or feature.computation_frequency is None:
-        assert code_fingerprint(Job((feature,), dependencies)) != code_fingerprint(
-            Job((changed,), dependencies)
-        )
-    assert len(code_fingerprint(Job((feature,), dependencies))) == 64
+@pytest.mark.parametrize("job", jobs_of(gather_features()), ids=lambda job: job.name)
+def test_every_job_has_a_fingerprint(job: Job) -> None:
+    """A model's changes with any of its parameters, whatever they do."""
+    assert len(code_fingerprint(job)) == 64
+    if is_model(computation_module(job.leader)):
+        assert code_fingerprint(_with_another_parameter(job)) != code_fingerprint(job)
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [feature for feature in gather_features() if feature.computation_frequency is None],
+    ids=lambda feature: feature.reference,
+)
+def test_what_is_computed_on_demand_has_a_fingerprint(feature: FeatureVersion) -> None:
+    """It changes with any of its parameters, too."""
+    job = Job((feature,), ())
+    assert code_fingerprint(_with_another_parameter(job)) != code_fingerprint(job)
+
+
+def _with_another_parameter(job: Job) -> Job:
+    return Job(
+        tuple(
+            feature.model_copy(update={"parameters": {**feature.parameters, "extra": 1.0}})
+            for feature in job.features
+        ),
+        job.dependencies,
+    )
 
 
 @pytest.mark.parametrize(

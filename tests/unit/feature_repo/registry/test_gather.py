@@ -94,6 +94,16 @@ def test_a_wrong_definition_is_named(
         assert part in str(caught.value)
 
 
+def test_versions_of_one_job_must_be_of_one_computation(gather: GatherSource) -> None:
+    """They can't be computed together otherwise."""
+    modules = {
+        "a": 'VERSIONS = (version("a", job="together"),)',
+        "b": 'VERSIONS = (version("b", job="together", parameters={"x": 1.0}),)',
+    }
+    with pytest.raises(DefinitionError, match=r"b\.py: b, parameters: differs from that of a"):
+        gather(modules)
+
+
 def test_own_definitions_are_sound() -> None:
     """Every definition of the project passes, and services name defined versions."""
     features = gather_features()
