@@ -72,6 +72,15 @@ class Settings(BaseSettings):
     retry_delays_seconds: tuple[float, ...] = Field(
         default=(60.0, 300.0, 900.0), description="Waits before each retry of a transient error."
     )
+    snapshot_url: str | None = Field(
+        default=None, description="Folder of snapshots, as file:// or s3://; unset: in data_dir."
+    )
+    snapshot_retention_days: int = Field(
+        default=365, ge=1, description="How long snapshots are kept."
+    )
+    history_retention_days: int = Field(
+        default=180, ge=32, description="How long PostgreSQL keeps the history of values."
+    )
     schedule_parallel_jobs: int = Field(
         default=2, ge=1, description="Most jobs that the schedule runs at a time."
     )

@@ -6,6 +6,7 @@ from transformations.commands.compute import compute
 from transformations.commands.run import run_features
 from transformations.commands.runs import show_runs
 from transformations.commands.schedule import schedule
+from transformations.commands.snapshot import app as snapshot_app
 
 app = new_app("HOW values are computed: run the jobs, look at past runs.")
 
@@ -14,6 +15,7 @@ app.command(name="runs")(show_runs)
 app.command(name="backfill")(backfill)
 app.command(name="compute")(compute)
 app.command(name="schedule")(schedule)
+app.add_typer(snapshot_app, name="snapshot")
 
 
 def main() -> None:

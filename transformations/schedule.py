@@ -32,6 +32,7 @@ class Schedule:
         settings: Where the stores are, how many jobs may run at a time, when to try again.
         read_jobs: Returns the jobs that are deployed, dependencies first.
         instruments: Count the runs.
+        nightly: Called after each midnight, UTC.
     """
 
     def __init__(
@@ -39,10 +40,12 @@ class Schedule:
         settings: Settings,
         read_jobs: Callable[[], Sequence[Job]],
         instruments: JobInstruments,
+        nightly: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._read_jobs = read_jobs
         self._instruments = instruments
+        self._nightly = nightly
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._places = asyncio.Semaphore(settings.schedule_parallel_jobs)
         self._waves: dict[str, Wave] = {}
@@ -56,6 +59,8 @@ class Schedule:
         self._scheduler.add_job(
             self.refresh, "interval", seconds=self._settings.schedule_refresh_seconds
         )
+        # Some minutes later, so that runs of the last moments have been written.
+        self._scheduler.add_job(self._after_midnight, "cron", hour=0, minute=10)
         self._scheduler.start()
         await stop.wait()
         self._stopping = True
@@ -67,6 +72,12 @@ class Schedule:
         await asyncio.gather(*self._running, return_exceptions=True)
         self._scheduler.shutdown()  # which would have cancelled what still ran
         _log.info("schedule_stopped")
+
+    async def _after_midnight(self) -> None:
+        try:
+            await asyncio.to_thread(self._nightly)
+        except FeatureStoreError as error:
+            _log.error("nightly_work_failed", error=error.message)
 
     async def refresh(self) -> None:
         """Take up what has been deployed since, and leave off what has gone."""

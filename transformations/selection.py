@@ -53,6 +53,11 @@ def scheduled_jobs(catalog: Catalog) -> list[Job]:
     ]
 
 
+def snapshot_features(catalog: Catalog) -> list[FeatureVersion]:
+    """Return the feature versions that jobs compute; models are trained on staged ones, too."""
+    return [feature for job in jobs_of(catalog.features) for feature in job.features]
+
+
 def parse_instant(text: str, *, option: str, now: datetime) -> datetime:
     """
     Return an ISO 8601 text as an aware instant; UTC unless it says otherwise.

@@ -26,8 +26,9 @@ def schedule(
     Run the jobs of all live feature versions at their frequencies, until told to stop.
 
     Each run starts early by as long as the last ones took, so that values are replaced before they
-    expire. What is deployed meanwhile is taken up within a minute. SIGTERM and SIGINT let running
-    jobs finish. Two schedules may run for the sake of availability: a job runs in one at a time.
+    expire. After midnight, UTC, the day's snapshot is made, and what is older than the settings
+    keep is dropped. What is deployed meanwhile is taken up within a minute. SIGTERM and SIGINT let
+    running jobs finish. Two schedules may run for the sake of availability: a job runs in one at a time.
     """
     settings = load_settings()
     if metrics_port is not None:
@@ -38,6 +39,7 @@ def schedule(
 async def _run(settings: Settings) -> None:
     # Great Expectations is slow to import.
     from transformations.instrumentation import JobInstruments  # noqa: PLC0415
+    from transformations.nightly import keep_snapshots  # noqa: PLC0415
     from transformations.schedule import Schedule  # noqa: PLC0415
 
     instruments = JobInstruments()
@@ -51,7 +53,12 @@ async def _run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await Schedule(settings, lambda: scheduled_jobs(read_catalog()), instruments).run(stop)
+        await Schedule(
+            settings,
+            lambda: scheduled_jobs(read_catalog()),
+            instruments,
+            nightly=lambda: keep_snapshots(settings),
+        ).run(stop)
     finally:
         server.shutdown()
         server.server_close()

@@ -89,6 +89,19 @@ class PostgresEngine:
                     hint="`python -m feature_repo migrate` brings the tables up to date.",
                 ) from error
 
+    def stream(self, query: str, *, rows_per_batch: int) -> Iterator[pa.Table]:
+        """Yield the rows of a SELECT in tables of about so many rows, without holding them all."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(query)
+            waiting: list[pa.RecordBatch] = []
+            for batch in cursor.fetch_record_batch():
+                waiting.append(batch)
+                if sum(each.num_rows for each in waiting) >= rows_per_batch:
+                    yield pa.Table.from_batches(waiting)
+                    waiting = []
+            if waiting:
+                yield pa.Table.from_batches(waiting)
+
 
 def with_queries(statement: str, queries: Mapping[str, str]) -> str:
     """Return a SELECT that may read queries by their names."""

@@ -43,7 +43,9 @@ async def _run_until(
     settings: Settings, jobs: Sequence[Job], instruments: JobInstruments, ended: Callable[[], bool]
 ) -> None:
     stop = asyncio.Event()
-    running = asyncio.create_task(Schedule(settings, lambda: jobs, instruments).run(stop))
+    running = asyncio.create_task(
+        Schedule(settings, lambda: jobs, instruments, nightly=lambda: None).run(stop)
+    )
     async with asyncio.timeout(60):
         while not ended():  # noqa: ASYNC110 - what ends it is in the stores
             await asyncio.sleep(0.02)

@@ -1,0 +1,40 @@
+"""What is done after each midnight: make its snapshot, and drop what is old enough."""
+
+import structlog
+
+from feature_repo.registry.catalog import read_catalog
+from foundation import clock
+from foundation.settings import Settings
+from transformations import retention
+from transformations.selection import snapshot_features
+from transformations.snapshots import creation
+from transformations.snapshots.storage import Storage
+
+_log = structlog.get_logger()
+
+
+def keep_snapshots(settings: Settings) -> None:
+    """
+    Make the snapshot of the last midnight, and drop snapshots and months that are old enough.
+
+    Raises:
+        StoreUnavailable: PostgreSQL or the storage of snapshots can't be reached.
+    """
+    now, storage = clock.now(), Storage.open(settings)
+    manifest = creation.create(
+        settings,
+        storage,
+        snapshot_features(read_catalog()),
+        now.date(),
+        now=now,
+        force=False,
+        on_progress=lambda _: None,
+    )
+    _log.info("snapshot_made", day=str(manifest.day), values=manifest.row_count)
+    for day in retention.expired_snapshots(
+        storage, today=now.date(), retention_days=settings.snapshot_retention_days
+    ):
+        storage.remove(day)
+        _log.info("snapshot_removed", day=str(day))
+    for state in retention.drop_partitions(settings, storage, now=now, dry_run=False):
+        _log.info("month_considered", month=state.name, dropped=state.dropped, reason=state.reason)

@@ -1,0 +1,122 @@
+"""What a snapshot holds, and where: paths and manifests, as pure values."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time
+
+from feature_repo.registry.metadata import FeatureVersion
+from foundation.errors import ContractViolation
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SnapshotFile:
+    """
+    The values of one feature version in a snapshot.
+
+    Attributes:
+        reference: Feature version.
+        path: Of the file, below the snapshot's folder; empty if there are no values.
+        row_count: Entities that have a value.
+        byte_count: Size of the file.
+        sha256: Digest of the file.
+    """
+
+    reference: str
+    path: str
+    row_count: int
+    byte_count: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """
+    A complete snapshot; without a manifest, files are not one.
+
+    Attributes:
+        day: The midnight at whose start the values were known.
+        created_at: When it was made.
+        files: One a feature version.
+    """
+
+    day: date
+    created_at: datetime
+    files: Sequence[SnapshotFile]
+
+    @property
+    def row_count(self) -> int:
+        """Values of all feature versions."""
+        return sum(file.row_count for file in self.files)
+
+    @property
+    def byte_count(self) -> int:
+        """Size of all files."""
+        return sum(file.byte_count for file in self.files)
+
+    def to_json(self) -> str:
+        """Return the manifest's text."""
+        record = {
+            "format": _FORMAT,
+            "as_of": midnight(self.day).isoformat(),
+            "created_at": self.created_at.isoformat(),
+            "files": [asdict(file) for file in self.files],
+        }
+        return json.dumps(record, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str) -> "Manifest":
+        """
+        Return what `to_json` gave.
+
+        Raises:
+            ContractViolation: The text is no manifest of this format.
+        """
+        try:
+            record = json.loads(text)
+            if record["format"] != _FORMAT:
+                raise ContractViolation(
+                    f"{where}: format {record['format']}, not {_FORMAT}",
+                    hint="A newer version of this project wrote it.",
+                )
+            return cls(
+                day=datetime.fromisoformat(record["as_of"]).date(),
+                created_at=datetime.fromisoformat(record["created_at"]),
+                files=[SnapshotFile(**file) for file in record["files"]],
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise ContractViolation(
+                f"{where}: no manifest of a snapshot: {error}",
+                hint="`snapshot create --force` makes the day's snapshot anew.",
+            ) from error
+
+
+def midnight(day: date) -> datetime:
+    """Return the instant at which a day starts, in UTC."""
+    return datetime.combine(day, time(), UTC)
+
+
+def day_folder(day: date) -> str:
+    """Return the folder of a day's snapshot, below the root: `date=2026-11-23`."""
+    return f"date={day.isoformat()}"
+
+
+def manifest_path(day: date) -> str:
+    """Return the path of a day's manifest, below the root."""
+    return f"{day_folder(day)}/manifest.json"
+
+
+def file_path(feature: FeatureVersion) -> str:
+    """Return the path of a feature version's file, below the day's folder."""
+    return f"feature_name={feature.feature_name}/version={feature.version}/values.parquet"
+
+
+def day_of(folder: str) -> date | None:
+    """Return the day of a folder's name; None if it is no snapshot's."""
+    name, _, day = folder.partition("=")
+    try:
+        return date.fromisoformat(day) if name == "date" else None
+    except ValueError:
+        return None
