@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     input_freshness_seconds: float = Field(
         default=300.0, gt=0, description="Oldest acceptable newest event when a job starts."
     )
+    duckdb_memory_megabytes: int = Field(
+        default=2_048, ge=64, description="Most memory that the engine duckdb takes."
+    )
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

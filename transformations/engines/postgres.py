@@ -20,6 +20,8 @@ _TRANSACTION = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
     "SET LOCAL max_parallel_workers_per_gather = 0",
     "SET LOCAL synchronize_seqscans = off",
+    # Compiling these queries takes several times as long as running them.
+    "SET LOCAL jit = off",
 )
 
 
