@@ -45,14 +45,16 @@ def compute(
     by_category = by_user.group_by("category").aggregate(total=_.total.sum())
     everyone = by_category.mutate(
         affinity=rounded(_.total / _.total.max().over(ibis.window()))
-    ).aggregate(everyones_keys=_.category.collect(), everyones_values=_.affinity.collect())
+    ).aggregate(
+        everyones_keys=_.category.collect(order_by=_.category),
+        everyones_values=_.affinity.collect(order_by=_.category),
+    )
     own = _warm_users(by_user, min_interactions)
     existing = users.filter(users.created_at <= instant(as_of)).select("user_id")
     joined = existing.left_join(own, "user_id").cross_join(
         # Without events it is null in one engine, empty in another.
         everyone.filter(everyone.everyones_keys.length() > 0)
     )
-    # The two arrays of one aggregation are in the same order, whichever it is.
     return joined.select(
         "user_id",
         map_keys=ibis.coalesce(joined.own_keys, joined.everyones_keys),
@@ -70,5 +72,8 @@ def _warm_users(by_user: ir.Table, min_interactions: float) -> ir.Table:
         )
         .filter(_.user_interactions >= min_interactions)
         .group_by("user_id")
-        .aggregate(own_keys=_.category.collect(), own_values=_.affinity.collect())
+        .aggregate(
+            own_keys=_.category.collect(order_by=_.category),
+            own_values=_.affinity.collect(order_by=_.category),
+        )
     )

@@ -3,21 +3,19 @@
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import ibis
-import ibis.expr.datatypes as dt
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
-from ibis.backends.sql.compilers.base import STAR
-from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 
 from foundation.errors import ConfigurationError, ContractViolation
 from foundation.settings import Settings
 from transformations.engines.java import java_for_spark
 from transformations.engines.postgres import PostgresEngine
 from transformations.engines.sources import Sources, check_columns
+from transformations.engines.spark_sql import SparkCompiler
 from transformations.source_tables import SCHEMAS
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ class SparkEngine:
         self._postgres = postgres
         self._tables: set[str] = set()
         self._backend = ibis.pyspark.connect(session)
-        self._backend.compiler = _Compiler()
+        self._backend.compiler = SparkCompiler()
 
     @classmethod
     @contextlib.contextmanager
@@ -107,18 +105,6 @@ class SparkEngine:
     def _register(self, table_name: str, rows: "DataFrame") -> None:
         rows.createOrReplaceTempView(table_name)
         self._tables.add(table_name)
-
-
-class _Compiler(PySparkCompiler):  # type: ignore[misc]  # untyped
-    """Gives expressions the meaning that they have in other engines, where Ibis does not."""
-
-    def visit_ExtractEpochSeconds(self, _op: object, *, arg: Any) -> Any:  # noqa: ANN401, N802 - Ibis'
-        """Count microseconds too; `unix_timestamp` cuts them off."""
-        return self.cast(arg, dt.float64)
-
-    def visit_CountStar(self, _op: object, *, arg: Any, where: Any) -> Any:  # noqa: ANN401, ARG002, N802 - Ibis'
-        """Count none as 0; a sum of no rows is null."""
-        return self.f.count(STAR) if where is None else self.f.anon.count_if(where)
 
 
 def _new_session() -> "SparkSession":
