@@ -36,10 +36,12 @@ def compute(engine: Engine, job: Job, *, as_of: datetime) -> Computed:
         ContractViolation: The computation gives no values for one of the features, or not in the
             promised shape.
     """
-    extracted = engine.execute(job_expression(job, as_of=as_of))
+    expression = job_expression(job, as_of=as_of)
     module = computation_module(job.leader)
     if not is_model(module):
-        return Computed({job.leader.reference: typed_values(job.leader, extracted)}, {})
+        values = typed_values(job.leader, engine.execute(expression))
+        return Computed({job.leader.reference: values}, {})
+    extracted = engine.execute(expression)
     accepted = inspect.signature(module.fit).parameters
     fitted = module.fit(
         extracted,
