@@ -6,6 +6,7 @@ import typer
 
 from benchmarks import gateway as gateway_benchmark
 from benchmarks import online_write as online_write_benchmark
+from benchmarks import transformations as transformations_benchmark
 from foundation.cli import run
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ def all_of_them(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         online_write()
         gateway()
+        transformations()
 
 
 @app.command()
@@ -35,6 +37,17 @@ def gateway(*, seconds: Seconds = 5.0) -> None:
 def online_write(*, count: Count = 200_000) -> None:
     """Measure values a second into Redis: our writer, and Feast's own store."""
     online_write_benchmark.run(count=count)
+
+
+@app.command()
+def transformations(
+    *,
+    users: Annotated[int, typer.Option(min=1, help="How many users.")] = 1_000_000,
+    products: Annotated[int, typer.Option(min=1, help="How many products.")] = 100_000,
+    events: Annotated[int, typer.Option(min=1, help="How many events.")] = 10_000_000,
+) -> None:
+    """Measure seconds and memory of runs in a made-up shop."""
+    transformations_benchmark.run(users=users, products=products, events=events)
 
 
 if __name__ == "__main__":

@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     embedding_timeout_seconds: float = Field(
         default=60.0, gt=0, description="Limit of one answer of the embedding process."
     )
+    duckdb_memory_megabytes: int = Field(
+        default=2_048, ge=64, description="Most memory that the engine duckdb takes."
+    )
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

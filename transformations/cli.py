@@ -3,6 +3,7 @@
 from foundation.cli import new_app, run
 from transformations.commands.backfill import backfill
 from transformations.commands.compute import compute
+from transformations.commands.generate import generate
 from transformations.commands.run import run_features
 from transformations.commands.runs import show_runs
 from transformations.commands.schedule import schedule
@@ -15,6 +16,7 @@ app.command(name="runs")(show_runs)
 app.command(name="backfill")(backfill)
 app.command(name="compute")(compute)
 app.command(name="schedule")(schedule)
+app.command(name="generate")(generate)
 app.add_typer(snapshot_app, name="snapshot")
 
 

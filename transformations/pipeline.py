@@ -14,6 +14,8 @@ from transformations import incremental, publishing, runs
 from transformations.computing import Computed, compute
 from transformations.embedding.process import open_embedder
 from transformations.engines.postgres import PostgresEngine
+from transformations.engines.selection import open_engine
+from transformations.engines.sources import Sources
 from transformations.expressions import dependency_queries, job_expression
 from transformations.jobs import Job
 from transformations.quality.distribution import Distribution
@@ -26,6 +28,7 @@ from transformations.values import stored_rows
 _log = structlog.get_logger()
 
 _PAST_RUNS = 10
+_NO_FILES = Sources()
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Options:
 
     Attributes:
         attempt: Number of the attempt. Starts at 1, and grows with each retry.
+        engine: postgres, duckdb or spark.
+        sources: Where the files are that duckdb and spark read.
         accept_change: Hold inputs and outputs against what is declared only, not against past runs;
             for changes that are known of.
         rebuild: Add up an incremental state anew.
@@ -45,6 +50,8 @@ class Options:
     """
 
     attempt: int = 1
+    engine: str = PostgresEngine.name
+    sources: Sources = _NO_FILES
     accept_change: bool = False
     rebuild: bool = False
     entity_ids: pa.Array | None = None
@@ -84,7 +91,12 @@ def run(
         runs.job_lock(connection, job, backfill_of=as_of),
     ):
         attempt = runs.new_run(
-            connection, job, as_of=as_of, attempt=options.attempt, entity_scope=options.entity_scope
+            connection,
+            job,
+            as_of=as_of,
+            attempt=options.attempt,
+            engine=options.engine,
+            entity_scope=options.entity_scope,
         )
         runs.record_start(connection, attempt)
         try:
@@ -161,7 +173,8 @@ def _check_inputs(
         max_age_seconds=None if attempt.backfill else settings.input_freshness_seconds,
         past=() if options.accept_change else past,
     )
-    with PostgresEngine.open(settings, dependency_queries(job, as_of=as_of)) as engine:
+    queries = dependency_queries(job, as_of=as_of)
+    with open_engine(settings, options.engine, options.sources, queries) as engine:
         profiles, checks = check_inputs(gate, engine, job, limits)
     runs.record_inputs(connection, attempt, profiles)
     _record(connection, attempt, [feature.reference for feature in job.features], checks)
@@ -173,7 +186,8 @@ def _compute(
 ) -> Computed:
     job, as_of = attempt.job, attempt.as_of
     state = None
-    if incremental.is_incremental(job) and not attempt.backfill:
+    on_postgres = options.engine == PostgresEngine.name
+    if on_postgres and incremental.is_incremental(job) and not attempt.backfill:
         if options.rebuild:
             incremental.forget(connection, job)
         state = incremental.advance(settings, connection, job, as_of=as_of)
@@ -182,7 +196,8 @@ def _compute(
         if state is None
         else incremental.incremental_expression(job, state, as_of=as_of)
     )
-    with PostgresEngine.open(settings, dependency_queries(job, as_of=as_of)) as engine:
+    queries = dependency_queries(job, as_of=as_of)
+    with open_engine(settings, options.engine, options.sources, queries) as engine:
         extracted = engine.execute(expression)
     with open_embedder(settings) as embed:
         return compute(job, extracted, as_of=as_of, embed=embed)

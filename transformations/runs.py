@@ -81,6 +81,7 @@ def new_run(
     *,
     as_of: datetime | None,
     attempt: int = 1,
+    engine: str = PostgresEngine.name,
     entity_scope: str = "all",
 ) -> Run:
     """Return a new attempt of a job for a chosen instant, or for now; it is not recorded yet."""
@@ -94,7 +95,7 @@ def new_run(
         entity_scope=entity_scope,
         window_start=None if last is None else last["as_of"],
         attempt=attempt,
-        engine=PostgresEngine.name,
+        engine=engine,
         code_fingerprint=code_fingerprint(job),
         started_at=clock.now(),
     )

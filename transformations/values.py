@@ -3,11 +3,15 @@
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
 from feature_repo.stores.json_values import VALUE_TYPES, encode
 from feature_repo.stores.keys import entity_ids
 from foundation.errors import ContractViolation
+
+# Of rows; encoding takes several times the memory of what it encodes.
+_ROWS_PER_PASS = 100_000
 
 
 def typed_values(feature: FeatureVersion, result: pa.Table) -> pa.Table:
@@ -19,7 +23,8 @@ def typed_values(feature: FeatureVersion, result: pa.Table) -> pa.Table:
         result: The join keys and `feature_value`, or for a map `map_keys` and `map_values`.
 
     Returns:
-        entity_id string, feature_value of the feature's Arrow type; one row a row of the result.
+        entity_id string, feature_value of the feature's Arrow type; one row a row of the result, in
+        the order of entity_id's bytes.
 
     Raises:
         ContractViolation: A column is missing.
@@ -41,7 +46,8 @@ def typed_values(feature: FeatureVersion, result: pa.Table) -> pa.Table:
         else _array(columns["feature_value"]).cast(VALUE_TYPES[feature.feature_type])
     )
     identifiers = entity_ids([_array(columns[join_key]) for join_key in feature.join_keys])
-    return pa.table({"entity_id": identifiers, "feature_value": values})
+    order = pc.sort_indices(identifiers)
+    return pa.table({"entity_id": identifiers.take(order), "feature_value": values.take(order)})
 
 
 def stored_rows(feature: FeatureVersion, values: pa.Table, *, as_of: datetime) -> pa.Table:
@@ -51,7 +57,14 @@ def stored_rows(feature: FeatureVersion, values: pa.Table, *, as_of: datetime) -
     Returns:
         entity_id string, feature_value JSON text, timestamp `as_of`.
     """
-    texts = encode(_array(values["feature_value"]), feature.feature_type)
+    column = _array(values["feature_value"])
+    texts = pa.chunked_array(
+        [
+            encode(column.slice(start, _ROWS_PER_PASS), feature.feature_type)
+            for start in range(0, len(column), _ROWS_PER_PASS)
+        ],
+        pa.string(),
+    )
     timestamp = pa.scalar(as_of, pa.timestamp("us", "UTC"))
     return pa.table(
         {

@@ -35,7 +35,7 @@ def encode(values: pa.Array, feature_type: FeatureType) -> pa.StringArray:
     Returns:
         One text a value; null stays null.
     """
-    if values.offset:
+    if feature_type in {FeatureType.VECTOR, FeatureType.MAP}:
         values = pa.concat_arrays([values])  # a slice's children still hold what was cut away
     match feature_type:
         case FeatureType.FLOAT:

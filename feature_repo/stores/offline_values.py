@@ -22,7 +22,7 @@ CREATE TEMP TABLE staged_values
 _UPSERT_LATEST = """
 INSERT INTO feature_latest AS kept (entity_id, feature_name, feature_value, version, "timestamp")
 SELECT entity_id, %(feature_name)s, feature_value, %(version)s, "timestamp"
-FROM staged_values ORDER BY entity_id
+FROM staged_values
 ON CONFLICT (feature_name, version, entity_id) DO UPDATE
 SET feature_value = excluded.feature_value,
     "timestamp" = excluded."timestamp",
@@ -34,7 +34,7 @@ WHERE kept."timestamp" < excluded."timestamp"
 _UPSERT_HISTORY = """
 INSERT INTO feature_values AS kept (entity_id, feature_name, feature_value, version, "timestamp")
 SELECT entity_id, %(feature_name)s, feature_value, %(version)s, "timestamp"
-FROM staged_values ORDER BY entity_id
+FROM staged_values
 ON CONFLICT (feature_name, version, entity_id, "timestamp") DO UPDATE
 SET feature_value = excluded.feature_value, created_at = excluded.created_at
 WHERE kept.feature_value <> excluded.feature_value
@@ -67,7 +67,8 @@ def write_values(
     Args:
         connection: Its transaction receives the rows; the caller commits.
         feature: Whose values they are.
-        rows: entity_id, feature_value as JSON text, timestamp; all timestamps are `as_of`.
+        rows: entity_id, feature_value as JSON text, timestamp; all timestamps are `as_of`. In the
+            order of entity_id they are written several times as fast as in none.
         as_of: The run's instant; decides the partition of the history.
         append_history: Whether the run belongs to the history.
     """

@@ -1,7 +1,7 @@
 """`run`: compute features now, or as of an instant."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -40,6 +40,23 @@ def run_features(
     rebuild: Annotated[
         bool, typer.Option(help="Add up incremental states anew, after source data were mended.")
     ] = False,
+    engine: Annotated[
+        Literal["postgres", "duckdb", "spark"],
+        typer.Option(help="Where the computation runs; duckdb and spark read Parquet files."),
+    ] = "postgres",
+    events: Annotated[
+        str | None,
+        typer.Option(
+            help="Parquet files of events for duckdb and spark: a file, a folder, a pattern with * "
+            "or an s3:// URL."
+        ),
+    ] = None,
+    products: Annotated[
+        str | None, typer.Option(help="The same of products; by default PostgreSQL's.")
+    ] = None,
+    users: Annotated[
+        str | None, typer.Option(help="The same of users; by default PostgreSQL's.")
+    ] = None,
     data_docs: Annotated[
         Path | None,
         typer.Option(help="Folder for Great Expectations' pages of what the gate found."),
@@ -53,6 +70,7 @@ def run_features(
     1. Running again for the same instant changes nothing.
     """
     # Great Expectations is slow to import.
+    from transformations.engines.sources import Sources  # noqa: PLC0415
     from transformations.orchestration import Ending, run_jobs  # noqa: PLC0415
     from transformations.pipeline import Options  # noqa: PLC0415
 
@@ -63,7 +81,13 @@ def run_features(
             load_settings(),
             jobs,
             as_of=instant,
-            options=Options(accept_change=accept_change, rebuild=rebuild, data_docs=data_docs),
+            options=Options(
+                engine=engine,
+                sources=Sources(events, products, users),
+                accept_change=accept_change,
+                rebuild=rebuild,
+                data_docs=data_docs,
+            ),
             on_start=lambda job: status.update(f"Computing {job.name}"),
         )
     reports = [report for outcome in outcomes for report in outcome.reports]

@@ -27,8 +27,10 @@ def schedule(
 
     Each run starts early by as long as the last ones took, so that values are replaced before they
     expire. After midnight, UTC, the day's snapshot is made, and what is older than the settings
-    keep is dropped. What is deployed meanwhile is taken up within a minute. SIGTERM and SIGINT let
-    running jobs finish. Two schedules may run for the sake of availability: a job runs in one at a time.
+    keep is dropped. What is deployed meanwhile is taken up within a minute.
+
+    SIGTERM and SIGINT let running jobs finish. Two schedules may run for the sake of availability:
+    a job runs in one of them at a time.
     """
     settings = load_settings()
     if metrics_port is not None:

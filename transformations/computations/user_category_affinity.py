@@ -51,7 +51,8 @@ def compute(
     own = _warm_users(by_user, min_interactions)
     existing = users.filter(users.created_at <= instant(as_of)).select("user_id")
     joined = existing.left_join(own, "user_id").cross_join(
-        everyone.filter(everyone.everyones_keys.notnull())
+        # Without events it is null in one engine, empty in another.
+        everyone.filter(everyone.everyones_keys.length() > 0)
     )
     return joined.select(
         "user_id",

@@ -8,6 +8,7 @@ from typing import Self
 import adbc_driver_manager
 import adbc_driver_postgresql.dbapi
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
@@ -20,6 +21,8 @@ _TRANSACTION = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
     "SET LOCAL max_parallel_workers_per_gather = 0",
     "SET LOCAL synchronize_seqscans = off",
+    # Compiling these queries takes several times as long as running them.
+    "SET LOCAL jit = off",
 )
 
 
@@ -88,6 +91,10 @@ class PostgresEngine:
                     f"PostgreSQL refused the computation: {reason}",
                     hint="`python -m feature_repo migrate` brings the tables up to date.",
                 ) from error
+
+    def read_table(self, table: ops.UnboundTable) -> pa.Table:
+        """Return the rows of a table that an expression names, in the columns that it knows."""
+        return self.execute(table.to_expr()).select(list(table.schema.names))
 
     def stream(self, query: str, *, rows_per_batch: int) -> Iterator[pa.Table]:
         """Yield the rows of a SELECT in tables of about so many rows, without holding them all."""

@@ -1,0 +1,1 @@
+"""Engines without any server."""
