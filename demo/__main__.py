@@ -1,11 +1,14 @@
 """Run the demo: every step is one that users take, and prints what it did."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 from rich.table import Table
 
 from demo import shop
@@ -15,16 +18,42 @@ from feature_repo.ingestion.complete_journey import write_complete_journey
 from feature_repo.ingestion.loading import load_files
 from feature_repo.ingestion.tables import load_table
 from feature_repo.registry.catalog import REPO_PATH, read_catalog
+from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.stores.keys import key_values
 from feature_repo.stores.schema import migrate
 from foundation import clock, embedded
 from foundation.cli import console, run
-from foundation.postgres import connect
+from foundation.errors import ContractViolation
+from foundation.postgres import Connection, connect
 from foundation.settings import Settings, load_settings
-from transformations import pipeline
-from transformations.selection import scheduled_jobs
-from transformations.tables import report_table
+from transformations.backfill import Plan, backfill
+from transformations.embedding import no_model
+from transformations.on_demand import compute_values
+from transformations.orchestration import Ending, Outcome, run_jobs
+from transformations.pipeline import Options
+from transformations.plots import model_quality_figure
+from transformations.runs import recent_runs
+from transformations.selection import scheduled_jobs, snapshot_features
+from transformations.snapshots import creation
+from transformations.snapshots.storage import Storage
+from transformations.tables import backfill_table, report_table
 
 _HISTORY_WEEKS = 2
+_BACKFILLED = {
+    "popularity_score==1.0.0",
+    "product_freshness_score==1.0.0",
+    "category_popularity==1.0.0",
+    "user_category_affinity==1.0.0",
+    "user_activity_level==1.0.0",
+}
+_TRAINED_ON = [
+    "popularity_score_v1_0_0:popularity_score",
+    "product_freshness_score_v1_0_0:product_freshness_score",
+    "user_category_affinity_v1_0_0:user_category_affinity",
+    "user_activity_level_v1_0_0:user_activity_level",
+]
+_MATERIALIZED = "user_activity_level_v1_0_0"
+_QUERY = "cheddar cheese"
 _ROWS_PER_WEEK = 4
 _CANDIDATES = 100
 _RANKED_ROWS = 10
@@ -35,6 +64,7 @@ The servers keep running. Go on with:
   [bold]make serve[/]                                      the gateway; its documentation is at http://127.0.0.1:8080/docs
   [bold].venv/bin/python -m transformations runs[/]        the record of the runs above
   [bold].venv/bin/python -m monitoring status[/]           how stale each feature is
+  [bold].venv/bin/python -m transformations schedule[/]    keep everything fresh
   [bold]make down[/]                                       stop the servers; data stay
 """
 
@@ -51,13 +81,18 @@ def demo() -> None:
         _load(settings)
     with stopwatch.step("feast apply"):
         _feast("apply")
-    with stopwatch.step(f"Compute the features of {_HISTORY_WEEKS} past weeks, and of now"):
+    with stopwatch.step("Compute every feature of now"):
+        _compute(settings)
+    with stopwatch.step(f"Backfill {_HISTORY_WEEKS} past weeks"):
         midnights = _past_midnights()
-        _compute(settings, midnights)
-    with stopwatch.step("feast materialize-incremental"):
-        _feast("materialize-incremental", f"{clock.now():%Y-%m-%dT%H:%M:%S}")
-    with stopwatch.step(f"Ask the gateway about {_CANDIDATES} products for one household"):
-        _serve(settings)
+        _backfill(settings, midnights)
+    with stopwatch.step("Snapshot of the last midnight that was backfilled"):
+        _snapshot(settings, midnights[-1])
+    with stopwatch.step(f"feast materialize-incremental, of {_MATERIALIZED}"):
+        until = f"{clock.now():%Y-%m-%dT%H:%M:%S}"
+        _feast("materialize-incremental", until, "--views", _MATERIALIZED)
+    with stopwatch.step(f"Rank what matches {_QUERY!r} for one household"):
+        _rank(settings)
     with stopwatch.step("Point-in-time training rows from get_historical_features"):
         _train(settings, midnights)
     console.print(stopwatch.table())
@@ -90,41 +125,126 @@ def _past_midnights() -> list[datetime]:
     return [today - timedelta(weeks=week) for week in range(_HISTORY_WEEKS, 0, -1)]
 
 
-def _compute(settings: Settings, midnights: list[datetime]) -> None:
+def _compute(settings: Settings) -> None:
     jobs = scheduled_jobs(read_catalog())
-    instants: list[datetime | None] = [*midnights, None]
-    reports = [
-        report
-        for as_of in instants
-        for job in jobs
-        for report in pipeline.run(settings, job, as_of=as_of)
-    ]
-    console.print(report_table(reports))
+    outcomes = run_jobs(
+        settings,
+        jobs,
+        as_of=None,
+        options=Options(),
+        on_start=lambda job: console.print(f"Computing {job.name}", style="dim"),
+    )
+    _refuse_failures(outcomes)
+    console.print(report_table([report for outcome in outcomes for report in outcome.reports]))
+    with connect(settings) as connection:
+        records = recent_runs(
+            connection, feature_name="user_product_affinity", limit=10, failed_only=False
+        )
+    figure = settings.data_dir / "user_product_affinity.png"
+    model_quality_figure(records, title="user_product_affinity 1.0.0").savefig(figure)
+    metrics = records[0]["metrics"]
+    console.print(
+        f"user_product_affinity, tested on the last 30 days: "
+        f"recall@20 {metrics['recall_at_20']:.3f}, NDCG@20 {metrics['ndcg_at_20']:.3f}; "
+        f"recommending what is popular: {metrics['baseline_recall_at_20']:.3f}, "
+        f"{metrics['baseline_ndcg_at_20']:.3f} ({figure})"
+    )
 
 
-def _serve(settings: Settings) -> None:
+def _backfill(settings: Settings, midnights: list[datetime]) -> None:
+    jobs = [job for job in scheduled_jobs(read_catalog()) if job.name in _BACKFILLED]
+    report = backfill(
+        settings,
+        Plan(jobs, midnights, entity_ids=None),
+        options=Options(),
+        parallel=os.cpu_count() or 1,
+        on_progress=lambda _at, _count: None,
+    )
+    console.print(backfill_table(report))
+    _refuse_failures([outcome for _, outcome in report.outcomes])
+
+
+def _refuse_failures(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.ending is not Ending.SUCCEEDED:
+            raise ContractViolation(f"{outcome.job.name} {outcome.ending}: {outcome.error}")
+
+
+def _snapshot(settings: Settings, midnight: datetime) -> None:
+    manifest = creation.create(
+        settings,
+        Storage.open(settings),
+        snapshot_features(read_catalog()),
+        midnight.date(),
+        now=clock.now(),
+        force=True,
+        on_progress=lambda _: None,
+    )
+    console.print(
+        f"{manifest.day}: {manifest.row_count:,} values, {manifest.byte_count / 1e6:.1f} MB"
+    )
+
+
+def _rank(settings: Settings) -> None:
+    features = {feature.feature_name: feature for feature in read_catalog().features}
     with connect(settings) as connection:
         household = shop.busiest_household(connection)
-        candidates = shop.candidates(connection, count=_CANDIDATES)
+        candidates = shop.candidates(connection, _QUERY, count=_CANDIDATES)
+        product_ids = [candidate.product_id for candidate in candidates]
+        computed = {
+            name: _on_demand(connection, features, name, product_id=product_ids, **keys)
+            for name, keys in (
+                ("search_keyword_score", {"query": _QUERY}),
+                ("user_product_affinity", {"user_id": household}),
+            )
+        }
     with running_gateway() as gateway:
-        affinity = gateway.get(f"/v1/features/user_category_affinity/values/{household}")
-        affinity.raise_for_status()
         answer = gateway.post(
             "/v1/features/batch",
             json={
-                "entity_ids": [candidate.product_id for candidate in candidates],
+                "entity_ids": product_ids,
                 "feature_names": ["popularity_score", "product_freshness_score"],
             },
         )
         answer.raise_for_status()
     milliseconds = answer.elapsed.total_seconds() * 1_000
     counts = answer.json()["counts"]
-    console.print(f"{2 * _CANDIDATES} values for {household} in {milliseconds:.1f} ms: {counts}")
     console.print(
-        shop.ranked_table(
-            candidates, answer.json()["values"], affinity.json()["value"], rows=_RANKED_ROWS
-        )
+        f"{2 * len(candidates)} values from the gateway in {milliseconds:.1f} ms: {counts}"
     )
+    values = {
+        product_id: {**served, **{n: found.get(product_id, 0.0) for n, found in computed.items()}}
+        for product_id, served in answer.json()["values"].items()
+    }
+    console.print(shop.ranked_table(candidates, values, household, rows=_RANKED_ROWS))
+
+
+def _on_demand(
+    connection: Connection,
+    features: Mapping[str, FeatureVersion],
+    name: str,
+    *,
+    product_id: list[str],
+    **others: str,
+) -> dict[str, float]:
+    """Return values of pairs with a product, computed for this request, by product."""
+    feature = features[name]
+    by_reference = {feature.reference: feature for feature in features.values()}
+    keys: dict[str, list[str]] = {"product_id": product_id}
+    keys |= {join_key: [value] * len(product_id) for join_key, value in others.items()}
+    values = compute_values(
+        connection,
+        feature,
+        pa.table(keys),
+        dependencies=[by_reference[reference] for reference in feature.dependencies],
+        as_of=clock.now(),
+        embed=no_model,
+    )
+    place = feature.join_keys.index("product_id")
+    return {
+        key_values(entity_id)[place]: value
+        for entity_id, value in zip(*values.to_pydict().values(), strict=True)
+    }
 
 
 def _train(settings: Settings, midnights: list[datetime]) -> None:
@@ -136,9 +256,7 @@ def _train(settings: Settings, midnights: list[datetime]) -> None:
         event_timestamp=[at + timedelta(minutes=30) for at in midnights] * _ROWS_PER_WEEK
     )
     store = FeatureStore(repo_path=str(REPO_PATH))
-    rows = store.get_historical_features(
-        entity_df=entity_rows, features=store.get_feature_service("recommendation_v1")
-    ).to_df()
+    rows = store.get_historical_features(entity_df=entity_rows, features=_TRAINED_ON).to_df()
     table = Table(title="Every value as it was known then")
     for column in rows.columns:
         table.add_column(column, max_width=40, no_wrap=True)

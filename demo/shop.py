@@ -10,9 +10,13 @@ from rich.table import Table
 from foundation.errors import ContractViolation
 from foundation.postgres import Connection
 
-# The ranking formula's weights for recommendations, which have no search score. The household's
-# affinity to a product is that to the product's category.
-WEIGHTS = {"affinity": 0.3, "popularity": 0.2, "freshness": 0.1}
+# The ranking formula: weights by feature.
+WEIGHTS = {
+    "search_keyword_score": 0.4,
+    "user_product_affinity": 0.3,
+    "popularity_score": 0.2,
+    "product_freshness_score": 0.1,
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ def reset(connection: Connection) -> None:
             "FEATURE_STORE_DATA_DIR=.data/demo make demo.",
         )
     connection.execute(
-        "TRUNCATE events, products, users, feature_values, feature_latest, computation_runs"
+        "TRUNCATE events, products, users, feature_values, feature_latest, computation_runs, "
+        "incremental_states CASCADE"
     )
 
 
@@ -57,17 +62,19 @@ def busiest_household(connection: Connection) -> str:
     return str(row[0])
 
 
-def candidates(connection: Connection, *, count: int) -> list[Candidate]:
-    """Return products at random (the same ones every time), among those bought last month."""
+def candidates(connection: Connection, query: str, *, count: int) -> list[Candidate]:
+    """Return products that match a search, those first that were bought most last month."""
     rows = connection.execute(
         """
         SELECT product_id, title, category FROM products
-        WHERE product_id IN (
-            SELECT product_id FROM events WHERE event_timestamp > now() - interval '30 days'
-            GROUP BY product_id HAVING count(*) >= 20)
-        ORDER BY md5(product_id) LIMIT %s
+        LEFT JOIN (
+            SELECT product_id, count(*) AS bought FROM events
+            WHERE event_timestamp > now() - interval '30 days' GROUP BY product_id) AS recent
+        USING (product_id)
+        WHERE search_text @@ websearch_to_tsquery('english', %s)
+        ORDER BY bought DESC NULLS LAST, product_id LIMIT %s
         """,
-        (count,),
+        (query, count),
     )
     return [Candidate(*row) for row in rows]
 
@@ -87,35 +94,35 @@ def purchases(connection: Connection, *, count: int) -> list[tuple[str, str]]:
 def ranked_table(
     products: Sequence[Candidate],
     values: Mapping[str, Mapping[str, Any]],
-    affinity: Mapping[str, float],
+    household: str,
     *,
     rows: int,
 ) -> Table:
     """
-    Return the best products for the household.
+    Return the best products for a household.
 
     Args:
         products: What to rank.
-        values: popularity_score and product_freshness_score by product_id, as the gateway gave.
-        affinity: The household's user_category_affinity.
+        values: By product_id, a value of each feature in `WEIGHTS`.
+        household: Whom they are ranked for.
         rows: How many to show.
     """
-    scored = []
-    for product in products:
-        terms = {
-            "affinity": affinity.get(product.category, 0.0),
-            "popularity": values[product.product_id]["popularity_score"],
-            "freshness": values[product.product_id]["product_freshness_score"],
-        }
-        score = sum(WEIGHTS[name] * value for name, value in terms.items())
-        scored.append((score, product, terms))
+    scored = [
+        (
+            sum(weight * values[product.product_id][name] for name, weight in WEIGHTS.items()),
+            product,
+        )
+        for product in products
+    ]
     scored.sort(key=lambda entry: (-entry[0], entry[1].product_id))
-    formula = " + ".join(f"{weight} {name}" for name, weight in WEIGHTS.items())
-    table = Table(title=f"The best {rows} of {len(products)} candidates", caption=formula)
-    for heading in ("", "product", "category", *WEIGHTS, "score"):
-        justify: JustifyMethod = "left" if heading in {"product", "category"} else "right"
-        table.add_column(heading, justify=justify, no_wrap=True)
-    for rank, (score, product, terms) in enumerate(scored[:rows], start=1):
-        numbers = [f"{terms[name]:.4f}" for name in WEIGHTS]
-        table.add_row(str(rank), product.title, product.category, *numbers, f"{score:.4f}")
+    table = Table(
+        title=f"The best {rows} of {len(products)} candidates for {household}",
+        caption=" + ".join(f"{weight} {name}" for name, weight in WEIGHTS.items()),
+    )
+    for heading in ("", "product", *WEIGHTS, "score"):
+        justify: JustifyMethod = "left" if heading == "product" else "right"
+        table.add_column(heading, justify=justify, no_wrap=heading == "product")
+    for rank, (score, product) in enumerate(scored[:rows], start=1):
+        numbers = [f"{values[product.product_id][name]:.4f}" for name in WEIGHTS]
+        table.add_row(str(rank), product.title, *numbers, f"{score:.4f}")
     return table
