@@ -53,7 +53,7 @@ _TRAINED_ON = [
     "user_activity_level_v1_0_0:user_activity_level",
 ]
 _MATERIALIZED = "user_activity_level_v1_0_0"
-_QUERY = "cheddar cheese"
+_QUERY = "cheese"
 _ROWS_PER_WEEK = 4
 _CANDIDATES = 100
 _RANKED_ROWS = 10
@@ -235,7 +235,7 @@ def _on_demand(
     values = compute_values(
         connection,
         feature,
-        pa.table(keys),
+        pa.table({name: pa.array(column, pa.string()) for name, column in keys.items()}),
         dependencies=[by_reference[reference] for reference in feature.dependencies],
         as_of=clock.now(),
         embed=no_model,

@@ -51,23 +51,28 @@ def profile_expression(
     )
 
 
+def busy_expression(*, since: datetime | None, as_of: datetime) -> ir.Table:
+    """
+    Return the five minutes in which so much happened that one product or user should not have most.
+
+    Returns:
+        bucket (number of five minutes since 1970), bucket_count; one row each.
+    """
+    bucketed = _bucketed_events(since, as_of)
+    counts = bucketed.group_by("bucket").aggregate(bucket_count=bucketed.count())
+    return counts.filter(counts.bucket_count >= BURST_EVENTS)
+
+
 def burst_expression(*, since: datetime | None, as_of: datetime) -> ir.Table:
     """
     Return who has the greatest share of the events of busy five minutes.
 
     Returns:
-        kind (product or user), id, bucket (number of five minutes since 1970), share (0, 1]; the
-        few greatest shares.
+        kind (product or user), id, bucket, share (0, 1]; the few greatest shares.
     """
-    events = source_table("events")
-    existing = events.filter(events.event_timestamp <= instant(as_of))
-    recent = _since("events", existing, since)
-    bucketed = recent.mutate(
-        bucket=(recent.event_timestamp.epoch_seconds() / BURST_SECONDS).floor().cast("int64")
+    in_busy = _bucketed_events(since, as_of).join(
+        busy_expression(since=since, as_of=as_of), "bucket"
     )
-    all_of_bucket = bucketed.group_by("bucket").aggregate(bucket_count=bucketed.count())
-    busy = all_of_bucket.filter(all_of_bucket.bucket_count >= BURST_EVENTS)
-    in_busy = bucketed.join(busy, "bucket")
     shares = [
         in_busy.group_by("bucket", "bucket_count", id=in_busy[f"{kind}_id"])
         .aggregate(event_count=lambda t: t.count())
@@ -146,6 +151,14 @@ def value_frames(
             index=np.repeat(entity_ids, lengths),
         ),
     )
+
+
+def _bucketed_events(since: datetime | None, as_of: datetime) -> ir.Table:
+    events = source_table("events")
+    existing = events.filter(events.event_timestamp <= instant(as_of))
+    recent = _since("events", existing, since)
+    seconds = recent.event_timestamp.epoch_seconds()
+    return recent.mutate(bucket=(seconds / BURST_SECONDS).floor().cast("int64"))
 
 
 def _since(table_name: str, existing: ir.Table, since: datetime | None) -> ir.Table:
