@@ -14,6 +14,8 @@ from foundation.settings import Settings
 from transformations import runs
 from transformations.jobs import Job
 
+_ROWS_PER_DIGEST = 100_000
+
 
 def write_offline(
     connection: Connection,
@@ -86,12 +88,20 @@ def write_online(
 
 
 def checksum(rows: pa.Table) -> str:
-    """Return a digest of entity ids and values; equal values in any order, equal digest."""
-    ordered = rows.select(["entity_id", "feature_value"]).sort_by("entity_id").combine_chunks()
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, ordered.schema) as stream:
-        stream.write_table(ordered)
-    return hashlib.sha256(sink.getvalue()).hexdigest()
+    """
+    Return a digest of entity ids and values; equal values, equal digest.
+
+    Args:
+        rows: Ordered by entity id.
+    """
+    digest = hashlib.sha256()
+    for start in range(0, rows.num_rows, _ROWS_PER_DIGEST):
+        part = rows.slice(start, _ROWS_PER_DIGEST).select(["entity_id", "feature_value"])
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, part.schema) as stream:
+            stream.write_table(part.combine_chunks())
+        digest.update(sink.getvalue())
+    return digest.hexdigest()
 
 
 def _of_entities(rows: pa.Table, entity_ids: pa.Array | None) -> pa.Table:

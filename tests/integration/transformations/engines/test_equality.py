@@ -32,7 +32,7 @@ from transformations.quality.profile import (
     profile_expression,
     profile_record,
 )
-from transformations.source_tables import SCHEMAS
+from transformations.source_tables import SCHEMAS, source_table
 
 pytestmark = pytest.mark.usefixtures("java")
 
@@ -131,6 +131,27 @@ def test_known_values_are_tables(settings: Settings, tmp_path: Path, engine: str
         assert _known(opened.execute, affinity, "string") == [
             {"user_id": "u:0", "feature_value": '{"ÉLECTRO": 1.0}'}
         ]
+
+
+@pytest.mark.parametrize("engine", OTHERS)
+def test_collecting_keeps_its_order(settings: Settings, tmp_path: Path, engine: str) -> None:
+    """An ordered collection is in the same order everywhere, and leaves out the same rows."""
+    sources = store(settings, generated_shop(), tmp_path)
+    events = source_table("events")
+    collected = events.group_by("user_id").aggregate(
+        carts=events.event_id.collect(
+            where=events.event_type == "add_to_cart",
+            order_by=(events.product_id, events.event_timestamp, events.event_id),
+        ),
+        types=events.event_type.collect(order_by=(events.event_timestamp, events.event_id)),
+    )
+    found = []
+    for name, files in (("postgres", Sources()), (engine, sources)):
+        with open_engine(settings, name, files, {}) as opened:
+            rows = opened.execute(collected).to_pylist()
+        # Where nothing was collected some engines give null, others an empty array.
+        found.append({row["user_id"]: (row["carts"] or [], row["types"]) for row in rows})
+    assert found[0] == found[1]
 
 
 def _known(
