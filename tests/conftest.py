@@ -31,9 +31,19 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         environment.delenv("FEATURE_STORE_REDIS_URL", raising=False)
         embedded.start(data_dir)
         settings = load_settings()
+        _forget_durability(settings)
         migrate(settings)
         yield settings
         embedded.stop(data_dir)
+
+
+def _forget_durability(settings: Settings) -> None:
+    """Spare what only a crash of the machine would miss: waiting for the disk."""
+    with connect(settings, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("ALTER SYSTEM SET synchronous_commit = off")
+        connection.execute("ALTER SYSTEM SET full_page_writes = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from foundation.cli import new_app, run
 from transformations.commands.backfill import backfill
 from transformations.commands.compute import compute
 from transformations.commands.generate import generate
+from transformations.commands.plot import plot
 from transformations.commands.run import run_features
 from transformations.commands.runs import show_runs
 from transformations.commands.schedule import schedule
@@ -13,6 +14,7 @@ app = new_app("HOW values are computed: run the jobs, look at past runs.")
 
 app.command(name="run")(run_features)
 app.command(name="runs")(show_runs)
+app.command(name="plot")(plot)
 app.command(name="backfill")(backfill)
 app.command(name="compute")(compute)
 app.command(name="schedule")(schedule)

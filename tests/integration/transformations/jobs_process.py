@@ -1,9 +1,9 @@
 """
 A process that has imported everything, and runs each job it is told of in a child.
 
-Children start within milliseconds, so that killing them hits the job and not its imports. For each
-line on standard input, `{"job": "popularity_score==1.0.0", "as_of": null or an ISO 8601 instant,
-"late_events_seconds": 900.0}`, it prints the child's process id, and then its exit status.
+Children start within milliseconds, so that killing them hits the job and not its imports. It prints
+`ready`; then, for each line on standard input, `{"job": "popularity_score==1.0.0", "as_of": null or
+an ISO 8601 instant, "late_events_seconds": 900.0}`, the child's process id and its exit status.
 """
 
 import json
@@ -26,6 +26,7 @@ def _run(told: str) -> None:
 
 
 def _serve() -> None:
+    print("ready", flush=True)  # noqa: T201 - answers follow
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

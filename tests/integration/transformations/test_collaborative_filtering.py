@@ -1,10 +1,12 @@
 """The model's three features are published together, and agree with each other."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from feature_repo.registry.gather import gather_features
 from foundation.errors import ContractViolation
@@ -12,6 +14,7 @@ from foundation.postgres import connect
 from foundation.settings import Settings
 from tests.integration.transformations.conftest import AS_OF
 from transformations import pipeline
+from transformations.cli import app
 from transformations.computations.factor_scores import pair_scores
 from transformations.jobs import Job, jobs_of
 
@@ -110,3 +113,17 @@ def test_a_shop_without_enough_events_keeps_its_values(busy_shop: Settings, job:
     with pytest.raises(ContractViolation, match="no users and products have 5 interactions"):
         pipeline.run(busy_shop, job, as_of=AS_OF + timedelta(days=1))
     assert _latest(busy_shop, "user_product_affinity") == before
+
+
+def test_the_plot_is_drawn_from_the_record(
+    busy_shop: Settings, applied: Settings, job: Job, tmp_path: Path
+) -> None:
+    """Of measured runs only; of a feature without any, the command says so."""
+    assert applied
+    runner, picture = CliRunner(), tmp_path / "quality.png"
+    nothing = runner.invoke(app, ["plot", "user_activity_level"])
+    assert isinstance(nothing.exception, ContractViolation)
+    pipeline.run(busy_shop, job, as_of=AS_OF)
+    drawn = runner.invoke(app, ["plot", "user_product_affinity", "--output", str(picture)])
+    assert drawn.exit_code == 0, drawn.output
+    assert picture.read_bytes().startswith(b"\x89PNG")

@@ -71,6 +71,7 @@ def jobs(servers: Settings) -> Iterator[Jobs]:
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
         yield Jobs(process.stdin, process.stdout)
 
 

@@ -17,7 +17,7 @@ from transformations.instrumentation import JobInstruments
 from transformations.jobs import Job
 from transformations.schedule import Schedule
 
-TOLERANCE = timedelta(seconds=10)
+TOLERANCE = timedelta(seconds=9)
 
 
 @pytest.fixture
@@ -70,14 +70,14 @@ async def test_no_value_expires_before_the_next_one_lands(
     def ended() -> bool:
         if valkey.exists(key) or found:
             found.append(valkey.exists(key))
-        return clock.now() - begun > 2.5 * TOLERANCE
+        return clock.now() - begun > 2 * TOLERANCE
 
     await _run_until(fresh_shop, [job], instruments, ended)
     assert len(found) > 100
     assert all(found)
     job_name = {"job_name": "product_freshness_score==1.0.0"}
     succeeded = _sample(instruments, "batch_job_runs_total", **job_name, status="succeeded")
-    assert succeeded >= 3
+    assert succeeded >= 2
     assert _sample(instruments, "batch_job_records_processed_total", **job_name) == 4 * succeeded
     assert _sample(instruments, "batch_job_duration_seconds_count", **job_name) == succeeded
     assert _sample(

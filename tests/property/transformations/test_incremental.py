@@ -58,7 +58,7 @@ steps_strategy = st.lists(
 history_strategy = st.lists(st.tuples(st.sampled_from(PRODUCTS), kinds, ages), max_size=40)
 
 examples = hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
