@@ -55,5 +55,9 @@ class UnknownVersion(FeatureStoreError):
     """The feature exists, but not in the version asked for."""
 
 
+class VersionNotServed(FeatureStoreError):
+    """The feature has the version asked for, but it is not to be served."""
+
+
 class LimitExceeded(FeatureStoreError):
     """A request asks for more than the configured limit."""

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from feature_repo.registry.metadata import FeatureVersion, Status
-from foundation.errors import StoreUnavailable, UnknownFeature, UnknownVersion
+from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.versions import select_version
+from foundation.errors import StoreUnavailable, UnknownFeature
 
 REPO_PATH = Path(__file__).resolve().parent.parent
 
@@ -44,27 +45,16 @@ class Catalog:
             )
         return list(self._by_name[feature_name].values())
 
-    def select(self, feature_name: str, version: str | None = None) -> FeatureVersion:
+    def select(self, feature_name: str, wanted: str | None = None) -> FeatureVersion:
         """
-        Return the version to serve: the one asked for, or else the latest active one.
+        Return the version to serve; see `select_version`.
 
         Raises:
             UnknownFeature: No such feature is deployed.
-            UnknownVersion: The feature has no such version, or no active one; the hint lists what
-                exists.
+            UnknownVersion: The feature has no such version; the hint lists what exists.
+            VersionNotServed: It has, but it is retired or staged.
         """
-        versions = self.versions(feature_name)
-        if version is None:
-            candidates = [v for v in versions if v.status is Status.ACTIVE]
-        else:
-            candidates = [v for v in versions if v.version == version]
-        if not candidates:
-            wanted = f"version {version!r}" if version else "active version"
-            existing = ", ".join(f"{v.version} ({v.status})" for v in versions)
-            raise UnknownVersion(
-                f"feature {feature_name!r} has no {wanted}", hint=f"Deployed versions: {existing}."
-            )
-        return candidates[-1]
+        return select_version(self.versions(feature_name), wanted)
 
 
 def read_catalog() -> Catalog:

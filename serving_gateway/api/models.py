@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints
 
 from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.versions import SELECTOR
 
 EntityId = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
 FeatureName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-Version = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
+Version = Annotated[str, StringConstraints(pattern=SELECTOR)]
 Value = float | str | list[float] | dict[str, float] | None
 
 
@@ -37,7 +38,9 @@ class BatchRequest(BaseModel):
         min_length=1, description="Names of features."
     )
     version: Version | None = Field(
-        default=None, description="Version of all features; else each one's latest active version."
+        default=None,
+        description="Version of all features: exact (`1.0.0`), the newest of the same MAJOR "
+        "(`^1`) or MINOR (`~1.2`), or `latest`, which is also the default.",
     )
 
 

@@ -19,6 +19,7 @@ from foundation.errors import (
     StoreUnavailable,
     UnknownFeature,
     UnknownVersion,
+    VersionNotServed,
 )
 from serving_gateway.api.models import Problem
 
@@ -30,6 +31,7 @@ _ERRORS_LISTED = 20
 _STATUSES: dict[type[FeatureStoreError], tuple[HTTPStatus, str]] = {
     UnknownFeature: (HTTPStatus.NOT_FOUND, "Unknown feature"),
     UnknownVersion: (HTTPStatus.NOT_FOUND, "Unknown version"),
+    VersionNotServed: (HTTPStatus.CONFLICT, "Version not served"),
     LimitExceeded: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too much at once"),
     ContractViolation: (HTTPStatus.UNPROCESSABLE_ENTITY, "Malformed request"),
     StoreUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "Not ready"),

@@ -4,7 +4,7 @@ import pytest
 
 from feature_repo.registry.catalog import Catalog
 from feature_repo.registry.metadata import FeatureVersion, Status
-from foundation.errors import UnknownFeature, UnknownVersion
+from foundation.errors import FeatureStoreError, UnknownFeature, UnknownVersion, VersionNotServed
 from tests.unit.feature_repo.registry.test_metadata import COMPLETE
 
 
@@ -40,9 +40,13 @@ def test_an_unknown_feature_is_refused_with_what_exists() -> None:
     assert "dwell_time" in caught.value.hint
 
 
-@pytest.mark.parametrize("version", ["3.0.0", None])
-def test_an_unknown_version_is_refused_with_what_exists(version: str | None) -> None:
+@pytest.mark.parametrize(
+    ("version", "error"), [("3.0.0", UnknownVersion), (None, VersionNotServed)]
+)
+def test_a_version_that_is_not_there_is_refused_with_what_exists(
+    version: str | None, error: type[FeatureStoreError]
+) -> None:
     """The hint lists the deployed versions."""
-    with pytest.raises(UnknownVersion) as caught:
+    with pytest.raises(error) as caught:
         _catalog(v1_0_0=Status.STAGED).select("dwell_time", version)
     assert "1.0.0 (staged)" in caught.value.hint
