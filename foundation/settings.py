@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     max_request_features: int = Field(default=100, ge=1)
     max_request_bytes: int = Field(default=1_048_576, ge=1_024)
     catalog_refresh_seconds: float = Field(default=10.0, gt=0)
+    serving_rules: Path | None = Field(
+        default=None, description="YAML file of pinned versions and experiments."
+    )
+    serving_rules_refresh_seconds: float = Field(default=2.0, gt=0)
     input_freshness_seconds: float = Field(
         default=300.0, gt=0, description="Oldest acceptable newest event when a job starts."
     )

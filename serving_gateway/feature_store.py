@@ -15,8 +15,11 @@ from serving_gateway.batch import Batch
 from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.tiers import Tier
+from serving_gateway.version_choice import VersionChoice, Wish
 
 _log = structlog.get_logger()
+
+_NOTHING = Wish()
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,14 @@ class Answer:
         texts: JSON texts of the values, by position.
         counts: How many values each tier served.
         degraded: Whether a tier could not answer, so that a lower one stood in for it.
+        variants: The user's variant of each running experiment.
     """
 
     batch: Batch
     texts: Sequence[bytes]
     counts: Mapping[str, int]
     degraded: bool
+    variants: Mapping[str, str]
 
 
 class FeatureStore:
@@ -43,7 +48,8 @@ class FeatureStore:
 
     Args:
         settings: Limits of a request.
-        catalog: Says which versions exist.
+        catalog: Says which features exist.
+        versions: Says which version of each is served.
         tiers: Asked in this order, each for what those before it did not have; the last one always
             answers.
         instruments: Told what was served, from where, and how fast.
@@ -53,11 +59,13 @@ class FeatureStore:
         self,
         settings: Settings,
         catalog: CatalogCache,
+        versions: VersionChoice,
         tiers: Sequence[Tier],
         instruments: Instruments,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
+        self._versions = versions
         self._tiers = tiers
         self._instruments = instruments
 
@@ -65,27 +73,28 @@ class FeatureStore:
         self, entity_id: str, feature_name: str, version: str | None = None
     ) -> Any:  # noqa: ANN401 - a feature's value has the feature's type
         """Return one value: a float, string, list of floats or dict of floats, or None."""
-        answer = await self.read([entity_id], [feature_name], version)
+        answer = await self.read([entity_id], [feature_name], Wish(version))
         return orjson.loads(answer.texts[0])
 
     async def batch_get_features(
         self, entity_ids: Sequence[str], feature_names: Sequence[str], version: str | None = None
     ) -> dict[str, dict[str, Any]]:
         """Return values as {entity_id: {feature_name: value}}."""
-        answer = await self.read(entity_ids, feature_names, version)
+        answer = await self.read(entity_ids, feature_names, Wish(version))
         values: dict[str, dict[str, Any]] = orjson.loads(answer.batch.spliced(answer.texts))
         return values
 
     async def get_feature_version(self, feature_name: str) -> str:
         """Return the version that is served to those who don't ask for one."""
-        return self._catalog.current.select(feature_name).version
+        [feature] = self._versions.resolve([feature_name], _NOTHING).features
+        return feature.version
 
     async def list_features(self) -> Sequence[FeatureVersion]:
         """Return every deployed feature version."""
         return self._catalog.current.features
 
     async def read(
-        self, entity_ids: Sequence[str], feature_names: Sequence[str], version: str | None = None
+        self, entity_ids: Sequence[str], feature_names: Sequence[str], wish: Wish = _NOTHING
     ) -> Answer:
         """
         Read every feature for every entity.
@@ -94,18 +103,19 @@ class FeatureStore:
             entity_ids: Ids; of composite entities, escaped parts joined by ':'. Repeated ones count
                 once.
             feature_names: Names of features; repeated ones count once.
-            version: Of all features; None for the one each serves at present.
+            wish: Which versions, and for whom.
 
         Raises:
             LimitExceeded: More entities or features than a request may have.
             UnknownFeature: A feature is not deployed.
             UnknownVersion: A feature has no such version.
+            VersionNotServed: It has, but it is retired, or staged and not asked for exactly.
             ContractViolation: An id has the wrong number of parts.
         """
         self._check_limits(entity_ids, feature_names)
-        catalog = self._catalog.current
+        resolved = self._versions.resolve(dict.fromkeys(feature_names), wish)
         batch = Batch(
-            features=[catalog.select(name, version) for name in dict.fromkeys(feature_names)],
+            features=resolved.features,
             entity_ids=list(dict.fromkeys(entity_ids)),
         )
         texts: list[bytes | None] = [None] * batch.size
@@ -124,7 +134,7 @@ class FeatureStore:
                 degraded = True
                 continue
             counts[tier.name], missing = self._take(batch, tier, texts, missing, found)
-        return Answer(batch, cast("list[bytes]", texts), counts, degraded)
+        return Answer(batch, cast("list[bytes]", texts), counts, degraded, resolved.variants)
 
     def _take(
         self,

@@ -49,6 +49,12 @@ class Instruments:
             buckets=_BUCKETS_SECONDS,
             registry=self._registry,
         )
+        self._exposures = Counter(
+            "feature_experiment_exposures_total",
+            "Requests that were served a variant of an experiment.",
+            ("experiment", "variant"),
+            registry=self._registry,
+        )
         self._catalog_age = Gauge(
             "feature_catalog_age_seconds",
             "Time since the catalog was read from the registry.",
@@ -90,6 +96,10 @@ class Instruments:
     def count_unavailable(self, tier: str) -> None:
         """Count a batch for which a tier could not answer."""
         self._unavailable.labels(tier).inc()
+
+    def count_exposure(self, experiment: str, variant: str) -> None:
+        """Count a request that was served a variant of an experiment."""
+        self._exposures.labels(experiment, variant).inc()
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answered request."""

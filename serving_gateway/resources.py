@@ -15,8 +15,10 @@ from foundation.settings import Settings
 from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.feature_store import FeatureStore
 from serving_gateway.instrumentation import Instruments
+from serving_gateway.rules_cache import RulesCache
 from serving_gateway.tiers.default import DefaultTier
 from serving_gateway.tiers.online import OnlineTier
+from serving_gateway.version_choice import VersionChoice
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,18 @@ async def running(
         connections=settings.redis_max_connections,
         wait_seconds=settings.redis_timeout_seconds,
     )
-    store = FeatureStore(settings, catalog, (online, DefaultTier()), instruments)
+    rules = RulesCache(
+        settings.serving_rules,
+        interval=timedelta(seconds=settings.serving_rules_refresh_seconds),
+    )
+    versions = VersionChoice(catalog, rules, instruments)
+    store = FeatureStore(settings, catalog, versions, (online, DefaultTier()), instruments)
     app.state.resources = Resources(store, catalog, instruments, online)
     await catalog.refresh()
     # A collection over all that Feast imported would stall requests for a tenth of a second.
     gc.collect()
     gc.freeze()
-    refreshing = asyncio.create_task(catalog.refresh_forever())
+    refreshing = asyncio.gather(catalog.refresh_forever(), rules.refresh_forever())
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from foundation.errors import UnknownVersion
+from foundation.errors import VersionNotServed
 from serving_gateway.api.models import (
     BatchRequest,
     BatchResponse,
@@ -17,6 +17,7 @@ from serving_gateway.api.models import (
 )
 from serving_gateway.api.problems import RESPONSES
 from serving_gateway.resources import Resources, resources_of
+from serving_gateway.version_choice import Wish
 
 router = APIRouter(prefix="/v1/features", tags=["features"], responses=RESPONSES)
 
@@ -51,16 +52,19 @@ async def read_batch(request: Request) -> Response:
     """
     asked = BatchRequest.model_validate_json(await request.body())
     answer = await resources_of(request).store.read(
-        asked.entity_ids, asked.feature_names, asked.version
+        asked.entity_ids,
+        asked.feature_names,
+        Wish(asked.version, asked.versions, asked.user_id),
     )
     versions = {feature.feature_name: feature.version for feature in answer.batch.features}
     return Response(
-        b'{"values":%b,"versions":%b,"counts":%b,"degraded":%b}'
+        b'{"values":%b,"versions":%b,"counts":%b,"degraded":%b,"experiments":%b}'
         % (
             answer.batch.spliced(answer.texts),
             orjson.dumps(versions),
             orjson.dumps(answer.counts),
             orjson.dumps(answer.degraded),
+            orjson.dumps(answer.variants),
         ),
         media_type="application/json",
     )
@@ -84,9 +88,14 @@ async def read_value(
     feature_name: str,
     entity_id: Annotated[EntityId, Path(examples=["prod_123"])],
     version: Annotated[Version | None, Query(examples=["1.0.0"])] = None,
+    user_id: Annotated[
+        EntityId | None, Query(description="Whose experiments apply.", examples=["user_456"])
+    ] = None,
 ) -> ValueResponse:
     """Return one value; if no tier has it, the feature's default, or null."""
-    answer = await resources_of(request).store.read([entity_id], [feature_name], version)
+    answer = await resources_of(request).store.read(
+        [entity_id], [feature_name], Wish(version, user_id=user_id)
+    )
     (tier,) = (name for name, count in answer.counts.items() if count)
     return ValueResponse(
         entity_id=entity_id,
@@ -101,5 +110,5 @@ async def read_value(
 async def _served_version(resources: Resources, feature_name: str) -> str | None:
     try:
         return await resources.store.get_feature_version(feature_name)
-    except UnknownVersion:
+    except VersionNotServed:
         return None

@@ -40,7 +40,16 @@ class BatchRequest(BaseModel):
     version: Version | None = Field(
         default=None,
         description="Version of all features: exact (`1.0.0`), the newest of the same MAJOR "
-        "(`^1`) or MINOR (`~1.2`), or `latest`, which is also the default.",
+        "(`^1`) or MINOR (`~1.2`), or `latest`. Without it, experiments and pinned versions "
+        "decide.",
+    )
+    versions: dict[FeatureName, Version] = Field(
+        default_factory=dict,
+        max_length=1_000,
+        description="Versions of single features, before `version`.",
+    )
+    user_id: EntityId | None = Field(
+        default=None, description="Whose experiments apply.", examples=["user_456"]
     )
 
 
@@ -61,6 +70,7 @@ class BatchResponse(BaseModel):
                     },
                     "counts": {"online": 2, "default": 2},
                     "degraded": False,
+                    "experiments": {"trending": "control"},
                 }
             ]
         }
@@ -70,6 +80,7 @@ class BatchResponse(BaseModel):
     versions: dict[str, str] = Field(description="The version that was read, by feature name.")
     counts: dict[str, int] = Field(description="How many values each tier served.")
     degraded: bool = Field(description="Whether a tier could not answer and defaults stand in.")
+    experiments: dict[str, str] = Field(description="The user's variant of each experiment.")
 
 
 class ValueResponse(BaseModel):

@@ -45,6 +45,7 @@ def test_a_batch_is_spliced_from_stored_values(gateway: httpx.Client, valkey: re
         },
         "counts": {"online": 3, "default": 3},
         "degraded": False,
+        "experiments": {},
     }
 
 

@@ -14,8 +14,10 @@ from serving_gateway.batch import Batch
 from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.feature_store import FeatureStore
 from serving_gateway.instrumentation import Instruments
+from serving_gateway.rules_cache import RulesCache
 from serving_gateway.tiers import Tier
 from serving_gateway.tiers.default import DefaultTier
+from serving_gateway.version_choice import VersionChoice
 
 NAMES = ["popularity_score", "product_freshness_score"]
 VERSIONS = {"popularity_score": "1.1.0", "product_freshness_score": "1.0.0"}
@@ -51,7 +53,10 @@ async def _store(*tiers: Tier, instruments: Instruments | None = None) -> Featur
     )
     await catalog.refresh()
     settings = Settings(max_request_entities=3, max_request_features=2)
-    return FeatureStore(settings, catalog, tiers, instruments or Instruments())
+    instruments = instruments or Instruments()
+    rules = RulesCache(None, interval=timedelta(hours=1))
+    versions = VersionChoice(catalog, rules, instruments)
+    return FeatureStore(settings, catalog, versions, tiers, instruments)
 
 
 async def test_each_tier_is_asked_for_what_is_missing() -> None:

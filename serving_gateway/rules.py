@@ -1,0 +1,126 @@
+"""Which versions are served to whom: pinned versions and experiments, as pure values."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from feature_repo.registry.versions import SELECTOR
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$", max_length=64)]
+Selector = Annotated[str, StringConstraints(pattern=SELECTOR)]
+_HASHES = 2**64
+
+
+class Variant(BaseModel):
+    """One of the ways that an experiment compares."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    weight: float = Field(gt=0, description="Share of the users, relative to the other variants'.")
+    versions: Mapping[str, Selector] = Field(
+        default_factory=dict, description="Versions by feature name; others are as without it."
+    )
+
+
+class Experiment(BaseModel):
+    """Different versions for different users, always the same for one of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    salt: str = Field(min_length=1, description="Change it to deal the users out anew.")
+    start: AwareDatetime
+    end: AwareDatetime
+    variants: tuple[Variant, ...] = Field(min_length=2)
+    forced: Mapping[str, str] = Field(
+        default_factory=dict, description="Variant by user id, for those who test it."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        names = [variant.name for variant in self.variants]
+        if len(set(names)) < len(names):
+            raise ValueError("variants: a name comes twice")
+        unknown = sorted(set(self.forced.values()) - set(names))
+        if unknown:
+            raise ValueError(f"forced: {unknown[0]!r} is no variant")
+        if self.end <= self.start:
+            raise ValueError("end: is not after start")
+        return self
+
+    def variant_of(self, user_id: str) -> Variant:
+        """
+        Return a user's variant.
+
+        Users are spread over the variants by a hash of experiment, salt and user: evenly,
+        independently of other experiments, and the same in every process.
+        """
+        forced = self.forced.get(user_id)
+        if forced is not None:
+            return next(variant for variant in self.variants if variant.name == forced)
+        text = f"{self.name}\0{self.salt}\0{user_id}"
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        place = int.from_bytes(digest) / _HASHES * sum(v.weight for v in self.variants)
+        for variant in self.variants[:-1]:
+            if place < variant.weight:
+                return variant
+            place -= variant.weight
+        return self.variants[-1]
+
+
+class ServingRules(BaseModel):
+    """What the file of FEATURE_STORE_SERVING_RULES says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    versions: Mapping[str, Selector] = Field(
+        default_factory=dict,
+        description="By feature name, what is served to whoever asks for no version.",
+    )
+    experiments: tuple[Experiment, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        names = [experiment.name for experiment in self.experiments]
+        if len(set(names)) < len(names):
+            raise ValueError("experiments: a name comes twice")
+        return self
+
+    def choose(self, user_id: str | None, *, now: datetime) -> "Choice":
+        """
+        Return what is served to a user.
+
+        Of two running experiments with one feature, the one that stands first decides.
+
+        Args:
+            user_id: Whose experiments apply; None for nobody's.
+            now: Current instant.
+        """
+        variants: dict[str, str] = {}
+        versions = dict(self.versions)
+        if user_id is not None:
+            for experiment in reversed(self.experiments):
+                if experiment.start <= now < experiment.end:
+                    variant = experiment.variant_of(user_id)
+                    variants[experiment.name] = variant.name
+                    versions |= variant.versions
+        return Choice(versions, variants)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """
+    What is served to one user.
+
+    Attributes:
+        versions: Selectors by feature name, of features for which anything is said.
+        variants: The user's variant of each running experiment.
+    """
+
+    versions: Mapping[str, str]
+    variants: Mapping[str, str]
