@@ -25,6 +25,7 @@ VERSIONS = (
         created_at=datetime(2026, 11, 23, tzinfo=UTC),
         updated_at=datetime(2026, 11, 23, tzinfo=UTC),
         default={},
+        default_values_of="category_popularity==1.0.0",
         valid_range=(0.0, 1.0),
         staleness_tolerance=timedelta(hours=24),
         computation_frequency=timedelta(days=1),

@@ -1,6 +1,6 @@
 """What every feature version says about itself, validated when its definition is imported."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -96,6 +96,11 @@ class FeatureVersion(BaseModel):
     created_at: AwareDatetime
     updated_at: AwareDatetime
     default: Default
+    default_values_of: str | None = Field(
+        default=None,
+        description="Of a map: the version whose latest values, by entity id, are the default "
+        "once they are known; `default` until then.",
+    )
     staleness_tolerance: PositiveDuration
     computation_frequency: PositiveDuration | None = Field(
         description="How often the job runs; None: computed on demand only, for each request."
@@ -115,6 +120,15 @@ class FeatureVersion(BaseModel):
         default=None, description="Least and greatest value; of each item of a map or vector."
     )
     vector_length: PositiveInt | None = None
+    deprecated_at: AwareDatetime | None = Field(
+        default=None, description="Since when the version should not be used any more."
+    )
+    sunset_at: AwareDatetime | None = Field(
+        default=None, description="When a deprecated version will be retired."
+    )
+    replaced_by: str | None = Field(
+        default=None, description="What to use instead of a deprecated version: 'name==2.0.0'."
+    )
     expectations: Expectations = Expectations()
 
     @model_validator(mode="after")
@@ -126,6 +140,8 @@ class FeatureVersion(BaseModel):
             _range_problem(self.valid_range, self.feature_type),
             _vector_problem(self.vector_length, self.feature_type),
             _dates_problem(self.created_at, self.updated_at),
+            _deprecation_problem(self.status, self.deprecated_at, self.sunset_at),
+            _default_source_problem(self.default_values_of, self.feature_type, self.dependencies),
         ):
             if problem is not None:
                 field, message = problem
@@ -214,3 +230,27 @@ def _vector_problem(vector_length: int | None, feature_type: FeatureType) -> Pro
 
 def _dates_problem(created_at: datetime, updated_at: datetime) -> Problem:
     return ("updated_at", "is before created_at") if updated_at < created_at else None
+
+
+def _deprecation_problem(
+    status: Status, deprecated_at: datetime | None, sunset_at: datetime | None
+) -> Problem:
+    if status is Status.DEPRECATED and deprecated_at is None:
+        return "deprecated_at", "must be given for a deprecated version"
+    if status in {Status.STAGED, Status.ACTIVE} and (deprecated_at or sunset_at):
+        return "deprecated_at", f"must not be given for a version that is {status}"
+    if deprecated_at and sunset_at and sunset_at <= deprecated_at:
+        return "sunset_at", "is not after deprecated_at"
+    return None
+
+
+def _default_source_problem(
+    default_values_of: str | None, feature_type: FeatureType, dependencies: Sequence[str]
+) -> Problem:
+    if default_values_of is None:
+        return None
+    if feature_type is not FeatureType.MAP:
+        return "default_values_of", "is for maps only"
+    if default_values_of not in dependencies:
+        return "default_values_of", f"{default_values_of!r} is not one of the dependencies"
+    return None

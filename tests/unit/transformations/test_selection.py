@@ -19,6 +19,7 @@ def _feature(feature_name: str, version: str, status: Status, *depends: str) -> 
         "version": version,
         "status": status,
         "dependencies": depends,
+        "deprecated_at": COMPLETE["updated_at"] if status is Status.DEPRECATED else None,
     }
     return FeatureVersion.model_validate({**COMPLETE, **changes})
 

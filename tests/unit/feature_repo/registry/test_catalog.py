@@ -3,17 +3,16 @@
 import pytest
 
 from feature_repo.registry.catalog import Catalog
-from feature_repo.registry.metadata import FeatureVersion, Status
+from feature_repo.registry.metadata import Status
 from foundation.errors import FeatureStoreError, UnknownFeature, UnknownVersion, VersionNotServed
-from tests.unit.feature_repo.registry.test_metadata import COMPLETE
+from tests.unit.feature_repo.registry.test_metadata import version_of_status
 
 
 def _catalog(**statuses: Status) -> Catalog:
     """Return a catalog of dwell_time in versions like v1_10_0."""
     return Catalog(
         features=[
-            FeatureVersion(**{**COMPLETE, "version": v[1:].replace("_", "."), "status": status})
-            for v, status in statuses.items()
+            version_of_status(v[1:].replace("_", "."), status) for v, status in statuses.items()
         ],
         services={},
     )

@@ -28,6 +28,13 @@ COMPLETE: dict[str, Any] = {
 }
 
 
+def version_of_status(version: str, status: Status) -> FeatureVersion:
+    """Return a feature version that differs from others in number and status alone."""
+    deprecated_at = COMPLETE["updated_at"] if status is Status.DEPRECATED else None
+    changes = {"version": version, "status": status, "deprecated_at": deprecated_at}
+    return FeatureVersion.model_validate({**COMPLETE, **changes})
+
+
 def test_complete_metadata_are_accepted() -> None:
     """Names derived from a version follow from its name and number."""
     feature = FeatureVersion(**COMPLETE)
@@ -71,6 +78,26 @@ def test_every_field_is_required(field: str) -> None:
         ({"created_at": datetime(2026, 1, 1)}, "created_at"),  # noqa: DTZ001 - naive on purpose
         ({"serving_location": ("memcached",)}, "serving_location"),
         ({"colour": "red"}, "colour"),
+        ({"status": Status.DEPRECATED}, "deprecated_at"),
+        ({"deprecated_at": datetime(2026, 2, 1, tzinfo=UTC)}, "deprecated_at"),
+        ({"sunset_at": datetime(2026, 2, 1, tzinfo=UTC)}, "deprecated_at"),
+        (
+            {
+                "status": Status.DEPRECATED,
+                "deprecated_at": datetime(2026, 2, 1, tzinfo=UTC),
+                "sunset_at": datetime(2026, 1, 1, tzinfo=UTC),
+            },
+            "sunset_at",
+        ),
+        ({"default_values_of": "popularity_score==1.0.0"}, "default_values_of"),
+        (
+            {
+                "feature_type": FeatureType.MAP,
+                "default": {},
+                "default_values_of": "popularity_score==1.0.0",
+            },
+            "default_values_of",
+        ),
     ],
 )
 def test_wrong_metadata_are_refused(change: dict[str, Any], field: str) -> None:

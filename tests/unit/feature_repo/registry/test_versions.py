@@ -7,16 +7,13 @@ from hypothesis import strategies as st
 from feature_repo.registry.metadata import FeatureVersion, Status
 from feature_repo.registry.versions import select_version
 from foundation.errors import ContractViolation, FeatureStoreError, UnknownVersion, VersionNotServed
-from tests.unit.feature_repo.registry.test_metadata import COMPLETE
+from tests.unit.feature_repo.registry.test_metadata import version_of_status
 
 S, A, D, R = Status.STAGED, Status.ACTIVE, Status.DEPRECATED, Status.RETIRED
 
 
 def _versions(statuses: dict[str, Status]) -> list[FeatureVersion]:
-    return [
-        FeatureVersion.model_validate({**COMPLETE, "version": version, "status": status})
-        for version, status in statuses.items()
-    ]
+    return [version_of_status(version, status) for version, status in statuses.items()]
 
 
 DEPLOYED = _versions(
