@@ -51,6 +51,10 @@ class UnknownFeature(FeatureStoreError):
     """No feature of that name is registered."""
 
 
+class UnknownService(FeatureStoreError):
+    """No feature service of that name is registered."""
+
+
 class UnknownVersion(FeatureStoreError):
     """The feature exists, but not in the version asked for."""
 

@@ -5,12 +5,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg
+from psycopg_pool import AsyncConnectionPool
 
 from foundation.endpoints import resolve_endpoints
 from foundation.errors import StoreUnavailable
 from foundation.settings import Settings
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
+
+_OPTIONS = "-c timezone=UTC"
+_APPLICATION = "feature-store"
 
 
 @contextlib.contextmanager
@@ -30,8 +35,8 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[Connect
         with psycopg.connect(
             url,
             connect_timeout=settings.postgres_connect_timeout_seconds,
-            options="-c timezone=UTC",
-            application_name="feature-store",
+            options=_OPTIONS,
+            application_name=_APPLICATION,
             autocommit=autocommit,
         ) as connection:
             yield connection
@@ -40,3 +45,29 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[Connect
             f"PostgreSQL: {str(error).strip()}",
             hint="Is it running? `make up` starts the embedded one.",
         ) from error
+
+
+def connection_pool(settings: Settings) -> Pool:
+    """
+    Return a pool of connections in UTC for serving; it connects once it is opened.
+
+    Each statement commits by itself. Waiting for a connection, or for a statement to end, has the
+    limits of on-demand computation, the longest that a request waits for.
+    """
+    url = resolve_endpoints(settings).postgres_url.get_secret_value()
+    limit_seconds = settings.on_demand_timeout_seconds
+    return AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=settings.postgres_max_connections,
+        timeout=limit_seconds,
+        # A connection that died in the pool costs its next user a round trip, not a failure.
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+        kwargs={
+            "autocommit": True,
+            "application_name": _APPLICATION,
+            "connect_timeout": settings.postgres_connect_timeout_seconds,
+            "options": f"{_OPTIONS} -c statement_timeout={1_000 * limit_seconds:.0f}",
+        },
+    )

@@ -40,12 +40,15 @@ def connect(settings: Settings) -> Client:
 
 
 def connect_async(settings: Settings) -> AsyncClient:
-    """Return a client for serving reads; it connects at its first command, and waits briefly."""
+    """
+    Return a client for serving reads; it connects at its first command.
+
+    It waits for answers as long as its callers let it.
+    """
     url = resolve_endpoints(settings).redis_url.get_secret_value()
     kind = redis.asyncio.RedisCluster if settings.redis_cluster else redis.asyncio.Redis
     client: AsyncClient = kind.from_url(
         url,
-        socket_timeout=settings.redis_timeout_seconds,
         socket_connect_timeout=settings.redis_connect_timeout_seconds,
         max_connections=settings.redis_max_connections,
         # Once, for a connection that died in the pool; whoever waits for a value can't wait longer.

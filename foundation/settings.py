@@ -45,12 +45,28 @@ class Settings(BaseSettings):
     postgres_connect_timeout_seconds: int = Field(default=5, ge=1)
     redis_connect_timeout_seconds: float = Field(default=1.0, gt=0)
     redis_timeout_seconds: float = Field(
-        default=0.25, gt=0, description="Limit of one serving read from Redis."
+        default=0.05, gt=0, description="Limit of one serving read from Redis."
     )
     redis_write_timeout_seconds: float = Field(
         default=30.0, gt=0, description="Limit of one bulk write to Redis."
     )
     redis_max_connections: int = Field(default=64, ge=1)
+    postgres_timeout_seconds: float = Field(
+        default=0.05, gt=0, description="Limit of one serving read from PostgreSQL."
+    )
+    postgres_max_connections: int = Field(default=16, ge=1)
+    on_demand_timeout_seconds: float = Field(
+        default=0.25, gt=0, description="Limit of one computation for a request."
+    )
+    breaker_failures: int = Field(
+        default=5, ge=1, description="Failures in a row after which a tier is left alone."
+    )
+    breaker_recovery_seconds: float = Field(
+        default=1.0, gt=0, description="How long, until one read is let through to see."
+    )
+    absent_seconds: float = Field(
+        default=5.0, gt=0, description="How long an entity without a value is taken to have none."
+    )
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(default=8080, ge=1, le=65535)
     max_request_entities: int = Field(default=1_000, ge=1)

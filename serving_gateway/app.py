@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from feature_repo.registry.catalog import Catalog, read_catalog
 from foundation.settings import Settings
-from serving_gateway.api import features, operations, problems
+from serving_gateway.api import administration, features, operations, problems
 from serving_gateway.api.middleware import RequestMiddleware
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.resources import running
@@ -15,11 +15,16 @@ from serving_gateway.resources import running
 _DESCRIPTION = """
 Features of products and users, for search, recommendation and ranking.
 
+* `POST /v1/feature-services/{name}` reads all that a team's model needs for candidate products.
 * `POST /v1/features/batch` reads many features of many entities at once.
 * `GET /v1/features` lists what there is.
 
-A value is served from the first tier that has it: **online** (Redis, fresh values only), then the
-feature's **default**. Errors are problem documents that say what to change.
+A value is served from the first tier that has it: **online** (Redis, fresh values only),
+**offline** (PostgreSQL, the latest value, `stale` if it is too old), **on_demand** (computed for
+the request, where the feature allows), or it is the feature's **default**. Each tier is asked once
+for all that is missing, and given up quickly when it is down: the answer is then `degraded`.
+
+Errors are problem documents that say what to change. Every answer has an `X-Request-ID`.
 """
 
 
@@ -44,6 +49,7 @@ def create_app(
         title="Feature gateway", version="1.0.0", description=_DESCRIPTION, lifespan=lifespan
     )
     app.include_router(features.router)
+    app.include_router(administration.router)
     app.include_router(operations.router)
     problems.install(app)
     app.add_middleware(

@@ -1,45 +1,51 @@
 """The specification's interface, over a chain of tiers."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import structlog
 
 from feature_repo.registry.metadata import FeatureVersion
-from foundation.errors import LimitExceeded, StoreUnavailable
+from feature_repo.stores.keys import escape
+from foundation import clock
+from foundation.errors import ContractViolation, LimitExceeded
 from foundation.settings import Settings
-from serving_gateway.batch import Batch
+from serving_gateway.answers import EntityAnswer, RowAnswer, row_column
 from serving_gateway.catalog_cache import CatalogCache
+from serving_gateway.columns import Column, Found, Vector, canonical_ids
+from serving_gateway.deadline import NO_DEADLINE, Deadline
+from serving_gateway.defaults import Defaults
 from serving_gateway.instrumentation import Instruments
+from serving_gateway.log_digest import LogDigest
+from serving_gateway.reading import DEFAULT, CollectedColumn, Reading
 from serving_gateway.tiers import Tier
 from serving_gateway.version_choice import VersionChoice, Wish
 
 _log = structlog.get_logger()
 
 _NOTHING = Wish()
+# What stands for the query of somebody who has its embedding only: no word, so no product matches.
+_NO_WORDS = "?"
 
 
 @dataclass(frozen=True)
-class Answer:
+class Candidates:
     """
-    The values of a batch.
+    Products to be ranked, and for whom.
 
     Attributes:
-        batch: What was asked for.
-        texts: JSON texts of the values, by position.
-        counts: How many values each tier served.
-        degraded: Whether a tier could not answer, so that a lower one stood in for it.
-        variants: The user's variant of each running experiment.
+        product_ids: The products.
+        user_id: The user; None: nobody in particular.
+        query: What was searched for; None: nothing.
+        query_embedding: Its embedding; None: the model gives it.
     """
 
-    batch: Batch
-    texts: Sequence[bytes]
-    counts: Mapping[str, int]
-    degraded: bool
-    variants: Mapping[str, str]
+    product_ids: Sequence[str]
+    user_id: str | None = None
+    query: str | None = None
+    query_embedding: Vector | None = None
 
 
 class FeatureStore:
@@ -50,9 +56,10 @@ class FeatureStore:
         settings: Limits of a request.
         catalog: Says which features exist.
         versions: Says which version of each is served.
-        tiers: Asked in this order, each for what those before it did not have; the last one always
-            answers.
+        tiers: Asked in this order, each for what those before it did not have.
+        defaults: What is served when no tier has a value.
         instruments: Told what was served, from where, and how fast.
+        digest: Logs misses.
     """
 
     def __init__(
@@ -61,27 +68,32 @@ class FeatureStore:
         catalog: CatalogCache,
         versions: VersionChoice,
         tiers: Sequence[Tier],
+        defaults: Defaults,
         instruments: Instruments,
+        digest: LogDigest,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
         self._versions = versions
         self._tiers = tiers
+        self._defaults = defaults
         self._instruments = instruments
+        self._digest = digest
 
     async def get_feature(
         self, entity_id: str, feature_name: str, version: str | None = None
     ) -> Any:  # noqa: ANN401 - a feature's value has the feature's type
         """Return one value: a float, string, list of floats or dict of floats, or None."""
         answer = await self.read([entity_id], [feature_name], Wish(version))
-        return orjson.loads(answer.texts[0])
+        [collected] = answer.reading.columns
+        return orjson.loads(collected.value_texts()[0])
 
     async def batch_get_features(
         self, entity_ids: Sequence[str], feature_names: Sequence[str], version: str | None = None
     ) -> dict[str, dict[str, Any]]:
         """Return values as {entity_id: {feature_name: value}}."""
         answer = await self.read(entity_ids, feature_names, Wish(version))
-        values: dict[str, dict[str, Any]] = orjson.loads(answer.batch.spliced(answer.texts))
+        values: dict[str, dict[str, Any]] = orjson.loads(answer.values())
         return values
 
     async def get_feature_version(self, feature_name: str) -> str:
@@ -94,8 +106,14 @@ class FeatureStore:
         return self._catalog.current.features
 
     async def read(
-        self, entity_ids: Sequence[str], feature_names: Sequence[str], wish: Wish = _NOTHING
-    ) -> Answer:
+        self,
+        entity_ids: Sequence[str],
+        feature_names: Sequence[str],
+        wish: Wish = _NOTHING,
+        *,
+        is_timed: bool = False,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> EntityAnswer:
         """
         Read every feature for every entity.
 
@@ -104,6 +122,8 @@ class FeatureStore:
                 once.
             feature_names: Names of features; repeated ones count once.
             wish: Which versions, and for whom.
+            is_timed: Whether event timestamps are wanted too.
+            deadline: When the caller is gone.
 
         Raises:
             LimitExceeded: More entities or features than a request may have.
@@ -112,55 +132,97 @@ class FeatureStore:
             VersionNotServed: It has, but it is retired, or staged and not asked for exactly.
             ContractViolation: An id has the wrong number of parts.
         """
-        self._check_limits(entity_ids, feature_names)
+        self._check_limits(entities=len(entity_ids), features=len(feature_names))
         resolved = self._versions.resolve(dict.fromkeys(feature_names), wish)
-        batch = Batch(
-            features=resolved.features,
-            entity_ids=list(dict.fromkeys(entity_ids)),
-        )
-        texts: list[bytes | None] = [None] * batch.size
-        missing: Sequence[int] = range(batch.size)
-        counts: dict[str, int] = {}
-        degraded = False
-        for tier in self._tiers:
-            if not missing:
-                break
-            try:
-                with self._instruments.timed(tier.name):
-                    found = await tier.read(batch, missing)
-            except StoreUnavailable as error:
-                _log.warning("tier_unavailable", tier=tier.name, error=error.message)
-                self._instruments.count_unavailable(tier.name)
-                degraded = True
-                continue
-            counts[tier.name], missing = self._take(batch, tier, texts, missing, found)
-        return Answer(batch, cast("list[bytes]", texts), counts, degraded, resolved.variants)
+        distinct = list(dict.fromkeys(entity_ids))
+        columns = [Column(f, canonical_ids(f, distinct)) for f in resolved.features]
+        reading = await self._collect(columns, is_timed=is_timed, deadline=deadline)
+        return EntityAnswer(reading, resolved.variants, clock.now(), distinct)
 
-    def _take(
+    async def read_service(
         self,
-        batch: Batch,
-        tier: Tier,
-        texts: list[bytes | None],
-        missing: Sequence[int],
-        found: Sequence[bytes | None],
-    ) -> tuple[int, Sequence[int]]:
-        """Put what a tier found in its place; return how much, and what is missing still."""
-        if len(missing) == batch.size:
-            texts[:] = found
-        else:
-            for position, text in zip(missing, found, strict=True):
-                texts[position] = text
-        still_missing: Sequence[int] = ()
-        if None in found:
-            still_missing = [p for p, text in zip(missing, found, strict=True) if text is None]
-            _log_misses(batch, tier, still_missing)
-        self._instruments.count_served(batch, tier.name, missing, still_missing)
-        return len(missing) - len(still_missing), still_missing
+        service_name: str,
+        candidates: Candidates,
+        wish: Wish = _NOTHING,
+        *,
+        is_timed: bool = False,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> RowAnswer:
+        """
+        Read every feature of a feature service, a row a product.
 
-    def _check_limits(self, entity_ids: Sequence[str], feature_names: Sequence[str]) -> None:
+        Features of the user or of the query are defaults if the candidates come without one.
+
+        Args:
+            service_name: Whose features.
+            candidates: The products, the user and the query; repeated products count once.
+            wish: Versions that differ from the service's.
+            is_timed: Whether event timestamps are wanted too.
+            deadline: When the caller is gone.
+
+        Raises:
+            LimitExceeded: More products than a request may have entities.
+            UnknownService: There is no such feature service.
+            ContractViolation: The service has features of other entities than products, users,
+                queries and pairs of them.
+        """
+        self._check_limits(entities=len(candidates.product_ids), features=0)
+        declared = self._catalog.current.service(service_name)
+        resolved = self._versions.resolve(declared, wish, declared=declared)
+        distinct = list(dict.fromkeys(candidates.product_ids))
+        columns = _row_columns(resolved.features, distinct, candidates)
+        reading = await self._collect(columns, is_timed=is_timed, deadline=deadline)
+        return RowAnswer(reading, resolved.variants, clock.now(), distinct)
+
+    async def _collect(
+        self, columns: Sequence[Column], *, is_timed: bool, deadline: Deadline
+    ) -> Reading:
+        """Ask tier after tier for what is missing still, and fill the rest with defaults."""
+        is_timed = is_timed or self._instruments.samples_staleness()
+        reading = Reading.of(columns)
+        for tier in self._tiers:
+            missing = reading.missing(tier.serves)
+            if not missing:
+                continue
+            with self._instruments.timed(tier.name):
+                found = await tier.read(
+                    [c.column.only(c.missing) for c in missing],
+                    is_timed=is_timed,
+                    deadline=deadline,
+                )
+            self._take(tier.name, missing, found)
+        for collected in reading.columns:
+            self._fill(collected)
+        return reading
+
+    def _take(self, tier: str, missing: Sequence[CollectedColumn], found: Sequence[Found]) -> None:
+        now = clock.now()
+        for collected, part in zip(missing, found, strict=True):
+            feature = collected.column.feature
+            count = collected.take(tier, part, now=now)
+            self._instruments.count_served(feature, tier, count)
+            if collected.missing:
+                self._instruments.count_missed(feature, tier, len(collected.missing))
+                self._digest.add(
+                    "feature_miss",
+                    len(collected.missing),
+                    tier=tier,
+                    feature=feature.reference,
+                )
+            if count and part.timestamps is not None:
+                self._instruments.observe_staleness(feature, collected.parts[-1], now=now)
+
+    def _fill(self, collected: CollectedColumn) -> None:
+        feature = collected.column.feature
+        if collected.missing:
+            count = collected.fill(self._defaults.text(feature))
+            self._instruments.count_served(feature, DEFAULT, count)
+        self._instruments.count_if_deprecated(feature)
+
+    def _check_limits(self, *, entities: int, features: int) -> None:
         for what, count, limit in (
-            ("entities", len(entity_ids), self._settings.max_request_entities),
-            ("features", len(feature_names), self._settings.max_request_features),
+            ("entities", entities, self._settings.max_request_entities),
+            ("features", features, self._settings.max_request_features),
         ):
             if count > limit:
                 raise LimitExceeded(
@@ -169,10 +231,26 @@ class FeatureStore:
                 )
 
 
-def _log_misses(batch: Batch, tier: Tier, missing: Sequence[int]) -> None:
-    by_feature = Counter(position % len(batch.features) for position in missing)
-    _log.info(
-        "feature_miss",
-        tier=tier.name,
-        misses={batch.features[column].reference: count for column, count in by_feature.items()},
-    )
+def _row_columns(
+    features: Sequence[FeatureVersion], product_ids: Sequence[str], candidates: Candidates
+) -> list[Column]:
+    escaped = list(map(escape, product_ids))
+    query = candidates.query
+    if query is None and candidates.query_embedding is not None:
+        query = _NO_WORDS
+    given = {"user_id": candidates.user_id, "query": query}
+    constants = {name: escape(value) for name, value in given.items() if value is not None}
+    columns = []
+    for feature in features:
+        _check_row_keys(feature, given)
+        columns.append(row_column(feature, escaped, constants, candidates.query_embedding))
+    return columns
+
+
+def _check_row_keys(feature: FeatureVersion, given: Mapping[str, str | None]) -> None:
+    others = set(feature.join_keys) - {"product_id", *given}
+    if others:
+        raise ContractViolation(
+            f"{feature.reference} is of {', '.join(sorted(others))}, which rows of products lack",
+            hint="Read it with POST /v1/features/batch.",
+        )

@@ -1,15 +1,20 @@
-"""What the gateway measures. Recording is done per batch, never per value."""
+"""What the gateway measures. Recording is done per column, never per value."""
 
 import contextlib
+import itertools
 import time
-from collections import Counter as Tally
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from serving_gateway.batch import Batch
+from feature_repo.registry.metadata import FeatureVersion, Status
+from serving_gateway.reading import Part
 
-_BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_AGE_BUCKETS = (1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0, 604_800.0)
+# Event timestamps of online values cost a second question to Redis for each.
+_REQUESTS_PER_STALENESS_SAMPLE = 100
 
 
 class Instruments:
@@ -17,49 +22,67 @@ class Instruments:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._served = Counter(
+        self._samples = itertools.count(1)
+        self._served = self._counter(
             "feature_requests_total",
             "Values served, by the tier they came from.",
             ("feature_name", "version", "served_from"),
-            registry=self._registry,
         )
-        self._unavailable = Counter(
-            "feature_tier_unavailable_total",
-            "Batches for which a tier could not answer.",
-            ("tier",),
-            registry=self._registry,
+        self._missed = self._counter(
+            "feature_tier_misses_total",
+            "Values that a tier was asked for and did not have.",
+            ("feature_name", "version", "tier"),
         )
-        self._retrieval = Histogram(
-            "feature_retrieval_duration_seconds",
-            "Time a tier took for a batch.",
-            ("tier",),
-            buckets=_BUCKETS_SECONDS,
-            registry=self._registry,
+        self._unavailable = self._counter(
+            "feature_tier_unavailable_total", "Reads that a tier could not answer.", ("tier",)
         )
-        self._requests = Counter(
-            "http_requests_total",
-            "Requests answered.",
-            ("route", "method", "status"),
-            registry=self._registry,
+        self._stale = self._counter(
+            "feature_stale_values_total",
+            "Values served that are older than tolerated.",
+            ("feature_name", "version"),
         )
-        self._duration = Histogram(
-            "http_request_duration_seconds",
-            "Time from a request's arrival to its answer.",
-            ("route",),
-            buckets=_BUCKETS_SECONDS,
-            registry=self._registry,
+        self._deprecated = self._counter(
+            "feature_deprecated_requests_total",
+            "Requests that were served a deprecated version.",
+            ("feature_name", "version"),
         )
-        self._exposures = Counter(
+        self._exposures = self._counter(
             "feature_experiment_exposures_total",
             "Requests that were served a variant of an experiment.",
             ("experiment", "variant"),
-            registry=self._registry,
         )
-        self._catalog_age = Gauge(
-            "feature_catalog_age_seconds",
-            "Time since the catalog was read from the registry.",
-            registry=self._registry,
+        self._written_back = self._counter(
+            "feature_write_back_values_total",
+            "Values found below Redis that were to be written to a store.",
+            ("store", "outcome"),
         )
+        self._requests = self._counter(
+            "http_requests_total", "Requests answered.", ("route", "method", "status")
+        )
+        self._retrieval = self._histogram(
+            "feature_retrieval_duration_seconds", "Time a tier took for a batch.", ("tier",)
+        )
+        self._duration = self._histogram(
+            "http_request_duration_seconds",
+            "Time from a request's arrival to its answer.",
+            ("route",),
+        )
+        self._staleness = self._histogram(
+            "feature_staleness_seconds",
+            "Age of served values: of all from PostgreSQL, of a sample of those from Redis.",
+            ("feature_name", "version"),
+            _AGE_BUCKETS,
+        )
+        self._catalog_age = self._gauge(
+            "feature_catalog_age_seconds", "Time since the catalog was read from the registry."
+        )
+        self._loop_lag = self._gauge(
+            "event_loop_lag_seconds", "How late the event loop has woken what slept, of late."
+        )
+        self._tier_state = self._gauge(
+            "feature_tier_state", "0: reads go to the tier; 1: they are kept off it.", ("tier",)
+        )
+        self._breakers: dict[str, Callable[[], bool]] = {}
 
     @contextlib.contextmanager
     def timed(self, tier: str) -> Iterator[None]:
@@ -70,46 +93,76 @@ class Instruments:
         finally:
             self._retrieval.labels(tier).observe(time.perf_counter() - started)
 
-    def count_served(
-        self, batch: Batch, tier: str, asked: Sequence[int], missing: Sequence[int]
-    ) -> None:
-        """
-        Count the values a tier served.
+    def samples_staleness(self) -> bool:
+        """Tell, once in a while, that a request's values should come with their timestamps."""
+        return next(self._samples) % _REQUESTS_PER_STALENESS_SAMPLE == 0
 
-        Args:
-            batch: What the request is about.
-            tier: Who served.
-            asked: Positions the tier was asked for.
-            missing: Those of them it did not have.
-        """
-        width = len(batch.features)
-        absent = Tally(position % width for position in missing)
-        whole = len(asked) == batch.size
-        present = None if whole else Tally(position % width for position in asked)
-        for column, feature in enumerate(batch.features):
-            asked_for = len(batch.entity_ids) if present is None else present[column]
-            served = asked_for - absent[column]
-            if served:
-                labels = (feature.feature_name, feature.version, tier)
-                self._served.labels(*labels).inc(served)
+    def count_served(self, feature: FeatureVersion, tier: str, count: int) -> None:
+        """Count values that a tier served."""
+        if count:
+            self._served.labels(feature.feature_name, feature.version, tier).inc(count)
+
+    def count_missed(self, feature: FeatureVersion, tier: str, count: int) -> None:
+        """Count values that a tier did not have."""
+        self._missed.labels(feature.feature_name, feature.version, tier).inc(count)
+
+    def observe_staleness(self, feature: FeatureVersion, part: Part, *, now: datetime) -> None:
+        """Record how old values are that came with their event timestamps."""
+        histogram = self._staleness.labels(feature.feature_name, feature.version)
+        for timestamp in part.timestamps or ():
+            if timestamp is not None:
+                histogram.observe(max((now - timestamp).total_seconds(), 0.0))
+        if part.stale_rows:
+            self._stale.labels(feature.feature_name, feature.version).inc(len(part.stale_rows))
+
+    def count_if_deprecated(self, feature: FeatureVersion) -> None:
+        """Count a request that was served a version, if that should not be used any more."""
+        if feature.status is Status.DEPRECATED:
+            self._deprecated.labels(feature.feature_name, feature.version).inc()
 
     def count_unavailable(self, tier: str) -> None:
-        """Count a batch for which a tier could not answer."""
+        """Count a read that a tier could not answer."""
         self._unavailable.labels(tier).inc()
 
     def count_exposure(self, experiment: str, variant: str) -> None:
         """Count a request that was served a variant of an experiment."""
         self._exposures.labels(experiment, variant).inc()
 
+    def count_written_back(self, store: str, outcome: str, count: int) -> None:
+        """Count values that were to be written to a store."""
+        self._written_back.labels(store, outcome).inc(count)
+
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answered request."""
         self._requests.labels(route, method, status).inc()
         self._duration.labels(route).observe(seconds)
 
-    def watch_catalog_age(self, age_seconds: Callable[[], float]) -> None:
-        """Let the catalog's age be asked for whenever the metrics are."""
-        self._catalog_age.set_function(age_seconds)
+    def watch_breaker(self, tier: str, is_open: Callable[[], bool]) -> None:
+        """Let a tier's state be recorded with the vital signs."""
+        self._breakers[tier] = is_open
+
+    def record_vital_signs(self, *, catalog_age_seconds: float, lag_seconds: float) -> None:
+        """Record the state of the catalog, the event loop and the tiers."""
+        self._catalog_age.set(catalog_age_seconds)
+        self._loop_lag.set(lag_seconds)
+        for tier, is_open in self._breakers.items():
+            self._tier_state.labels(tier).set(is_open())
 
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def _counter(self, name: str, description: str, labels: tuple[str, ...]) -> Counter:
+        return Counter(name, description, labels, registry=self._registry)
+
+    def _gauge(self, name: str, description: str, labels: tuple[str, ...] = ()) -> Gauge:
+        return Gauge(name, description, labels, registry=self._registry)
+
+    def _histogram(
+        self,
+        name: str,
+        description: str,
+        labels: tuple[str, ...],
+        buckets: tuple[float, ...] = _LATENCY_BUCKETS,
+    ) -> Histogram:
+        return Histogram(name, description, labels, buckets=buckets, registry=self._registry)

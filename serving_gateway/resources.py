@@ -3,32 +3,57 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from fastapi import FastAPI, Request
 
 from feature_repo.registry.catalog import Catalog
-from foundation.redis import connect_async
+from foundation.postgres import Pool, connection_pool
+from foundation.redis import AsyncClient, connect_async
 from foundation.settings import Settings
 from serving_gateway.catalog_cache import CatalogCache
+from serving_gateway.defaults import Defaults
 from serving_gateway.feature_store import FeatureStore
 from serving_gateway.instrumentation import Instruments
+from serving_gateway.log_digest import LogDigest
+from serving_gateway.loop_lag import LoopLag
 from serving_gateway.rules_cache import RulesCache
-from serving_gateway.tiers.default import DefaultTier
+from serving_gateway.tiers.guard import Guard, GuardPolicy
+from serving_gateway.tiers.offline import OfflineTier
+from serving_gateway.tiers.on_demand import OnDemandTier
 from serving_gateway.tiers.online import OnlineTier
 from serving_gateway.version_choice import VersionChoice
+from serving_gateway.write_back import WriteBack
+from transformations.embedding import Embed
+from transformations.embedding.process import open_embedder
+from transformations.on_demand import is_computable
+
+_log = structlog.get_logger()
+
+_VITAL_SIGNS_SECONDS = 0.5
+_RESTART_SECONDS = 1.0
+_LAST_WRITES_SECONDS = 2.0
+# A read that has lost its budget may still end well for the next who asks, but not for ever.
+_BUDGETS_PER_FLIGHT = 10
 
 
 @dataclass(frozen=True)
 class Resources:
     """The parts that requests need."""
 
+    settings: Settings
     store: FeatureStore
     catalog: CatalogCache
     instruments: Instruments
     online: OnlineTier
+    offline: OfflineTier
+    on_demand: OnDemandTier
+    defaults: Defaults
+    write_back: WriteBack
+    digest: LogDigest
 
 
 def resources_of(request: Request) -> Resources:
@@ -45,32 +70,131 @@ async def running(
     read_catalog: Callable[[], Catalog],
 ) -> AsyncIterator[None]:
     """Open the resources of an application in its own process, and close them at its end."""
+    pool = connection_pool(settings)
     client = connect_async(settings)
+    with open_embedder(settings) as embed:
+        resources, background = _build(settings, instruments, read_catalog, client, pool, embed)
+        app.state.resources = resources
+        await resources.catalog.refresh()
+        await pool.open(wait=False)
+        await resources.defaults.refresh()
+        await asyncio.to_thread(_import_computations, resources.catalog)
+        # A collection over all that Feast imported would stall requests for a tenth of a second.
+        gc.collect()
+        gc.freeze()
+        tasks = [asyncio.create_task(_kept_up(each)) for each in background]
+        try:
+            yield
+        finally:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(resources.write_back.finish(), _LAST_WRITES_SECONDS)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            resources.digest.flush()
+            resources.write_back.close()
+            await client.aclose()
+            await pool.close()
+
+
+def _build(
+    settings: Settings,
+    instruments: Instruments,
+    read_catalog: Callable[[], Catalog],
+    client: AsyncClient,
+    pool: Pool,
+    embed: Embed,
+) -> tuple[Resources, Sequence[Callable[[], Awaitable[None]]]]:
+    """Return the parts, and what runs beside requests until the end."""
     catalog = CatalogCache(
         read_catalog, interval=timedelta(seconds=settings.catalog_refresh_seconds)
     )
-    instruments.watch_catalog_age(catalog.age_seconds)
+    rules = RulesCache(
+        settings.serving_rules, interval=timedelta(seconds=settings.serving_rules_refresh_seconds)
+    )
+    digest, lag = LogDigest(), LoopLag()
+    write_back = WriteBack(settings, pool, instruments, digest)
+
+    def guard(name: str, budget_seconds: float) -> Guard:
+        policy = GuardPolicy(
+            budget_seconds, settings.breaker_failures, settings.breaker_recovery_seconds
+        )
+        return Guard(name, policy, lag, instruments, digest)
+
     online = OnlineTier(
         client,
         connections=settings.redis_max_connections,
-        wait_seconds=settings.redis_timeout_seconds,
+        guard=guard(OnlineTier.name, settings.redis_timeout_seconds),
     )
-    rules = RulesCache(
-        settings.serving_rules,
-        interval=timedelta(seconds=settings.serving_rules_refresh_seconds),
+    offline = OfflineTier(
+        pool,
+        guard=guard(OfflineTier.name, settings.postgres_timeout_seconds),
+        write_back=write_back,
+        absent_seconds=settings.absent_seconds,
+        limit_seconds=settings.postgres_timeout_seconds * _BUDGETS_PER_FLIGHT,
     )
-    versions = VersionChoice(catalog, rules, instruments)
-    store = FeatureStore(settings, catalog, versions, (online, DefaultTier()), instruments)
-    app.state.resources = Resources(store, catalog, instruments, online)
-    await catalog.refresh()
-    # A collection over all that Feast imported would stall requests for a tenth of a second.
-    gc.collect()
-    gc.freeze()
-    refreshing = asyncio.gather(catalog.refresh_forever(), rules.refresh_forever())
-    try:
-        yield
-    finally:
-        refreshing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await refreshing
-        await client.aclose()
+    on_demand = OnDemandTier(
+        pool,
+        catalog,
+        embed,
+        make_guard=lambda name: guard(name, settings.on_demand_timeout_seconds),
+        write_back=write_back,
+        absent_seconds=settings.absent_seconds,
+        limit_seconds=settings.on_demand_timeout_seconds * _BUDGETS_PER_FLIGHT,
+    )
+    defaults = Defaults(pool, catalog)
+    store = FeatureStore(
+        settings,
+        catalog,
+        VersionChoice(catalog, rules, instruments),
+        (online, offline, on_demand),
+        defaults,
+        instruments,
+        digest,
+    )
+
+    async def record_vital_signs() -> None:
+        while True:
+            instruments.record_vital_signs(
+                catalog_age_seconds=catalog.age_seconds(), lag_seconds=lag.seconds
+            )
+            await asyncio.sleep(_VITAL_SIGNS_SECONDS)
+
+    resources = Resources(
+        settings,
+        store,
+        catalog,
+        instruments,
+        online,
+        offline,
+        on_demand,
+        defaults,
+        write_back,
+        digest,
+    )
+    return resources, (
+        catalog.refresh_forever,
+        rules.refresh_forever,
+        defaults.refresh_forever,
+        digest.flush_forever,
+        lag.watch,
+        record_vital_signs,
+        write_back.run,
+    )
+
+
+async def _kept_up(work: Callable[[], Awaitable[None]]) -> None:
+    """Do work that never ends; should it fail all the same, say so and start it again."""
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - what nobody foresaw must not end it for good
+            _log.error("background_work_failed", work=work.__qualname__, exc_info=True)
+            await asyncio.sleep(_RESTART_SECONDS)
+
+
+def _import_computations(catalog: CatalogCache) -> None:
+    """Import now what the first request would wait for."""
+    if catalog.is_loaded:
+        for feature in catalog.current.features:
+            is_computable(feature)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import structlog
 
@@ -14,6 +15,8 @@ from serving_gateway.instrumentation import Instruments
 from serving_gateway.rules_cache import RulesCache
 
 _log = structlog.get_logger()
+
+_NONE_DECLARED: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Resolved:
 
 class VersionChoice:
     """
-    Chooses by the request, then experiments, then pinned versions, then what is newest.
+    Chooses by the request, then experiments, pinned versions, the feature service, what is newest.
 
     Args:
         catalog: Says which versions exist.
@@ -61,9 +64,20 @@ class VersionChoice:
         self._rules = rules
         self._instruments = instruments
 
-    def resolve(self, feature_names: Iterable[str], wish: Wish) -> Resolved:
+    def resolve(
+        self,
+        feature_names: Iterable[str],
+        wish: Wish,
+        *,
+        declared: Mapping[str, str] = _NONE_DECLARED,
+    ) -> Resolved:
         """
         Return the versions that a request is served.
+
+        Args:
+            feature_names: Whose versions.
+            wish: What the request says of them.
+            declared: What the feature service says of them, by feature name.
 
         Raises:
             UnknownFeature: A feature is not deployed.
@@ -78,7 +92,7 @@ class VersionChoice:
             if wanted is None and name in choice.versions:
                 features.append(self._by_rule(catalog, name, choice.versions[name]))
             else:
-                features.append(catalog.select(name, wanted))
+                features.append(catalog.select(name, wanted or declared.get(name)))
         for experiment, variant in choice.variants.items():
             self._instruments.count_exposure(experiment, variant)
             _log.debug("experiment_exposure", experiment=experiment, variant=variant)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.registry.versions import select_version
-from foundation.errors import StoreUnavailable, UnknownFeature
+from foundation.errors import StoreUnavailable, UnknownFeature, UnknownService
 
 REPO_PATH = Path(__file__).resolve().parent.parent
 
@@ -55,6 +55,21 @@ class Catalog:
             VersionNotServed: It has, but it is retired or staged.
         """
         return select_version(self.versions(feature_name), wanted)
+
+    def service(self, service_name: str) -> dict[str, str]:
+        """
+        Return the versions of a feature service, by feature name.
+
+        Raises:
+            UnknownService: No such feature service is deployed.
+        """
+        if service_name not in self.services:
+            known = ", ".join(sorted(self.services)) or "none yet: run `make apply`"
+            raise UnknownService(
+                f"feature service {service_name!r} does not exist",
+                hint=f"Deployed feature services: {known}.",
+            )
+        return dict(reference.split("==") for reference in self.services[service_name])
 
 
 def read_catalog() -> Catalog:

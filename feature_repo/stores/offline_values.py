@@ -19,10 +19,10 @@ CREATE TEMP TABLE staged_values
 """
 
 # A re-run changes nothing, a correction replaces, and an older run never undoes a newer one.
-_UPSERT_LATEST = """
+_UPSERT_LATEST_FROM = """
 INSERT INTO feature_latest AS kept (entity_id, feature_name, feature_value, version, "timestamp")
 SELECT entity_id, %(feature_name)s, feature_value, %(version)s, "timestamp"
-FROM staged_values
+FROM {rows}
 ON CONFLICT (feature_name, version, entity_id) DO UPDATE
 SET feature_value = excluded.feature_value,
     "timestamp" = excluded."timestamp",
@@ -30,6 +30,14 @@ SET feature_value = excluded.feature_value,
 WHERE kept."timestamp" < excluded."timestamp"
    OR (kept."timestamp" = excluded."timestamp" AND kept.feature_value <> excluded.feature_value)
 """
+_UPSERT_LATEST = _UPSERT_LATEST_FROM.format(rows="staged_values")
+
+# For a few values: parameters are feature_name, version and, as arrays of one length, in the order
+# of entity_ids: entity_ids, feature_values (JSON texts) and timestamps.
+UPSERT_LATEST_ARRAYS = _UPSERT_LATEST_FROM.format(
+    rows="unnest(%(entity_ids)s::text[], %(feature_values)s::jsonb[], "
+    '%(timestamps)s::timestamptz[]) AS computed (entity_id, feature_value, "timestamp")'
+)
 
 _UPSERT_HISTORY = """
 INSERT INTO feature_values AS kept (entity_id, feature_name, feature_value, version, "timestamp")

@@ -102,6 +102,23 @@ def delete_values(client: Client, feature_name: str, version: str) -> int:
     return removed
 
 
+def delete_keys(client: Client, keys: Sequence[str]) -> int:
+    """
+    Remove values by key.
+
+    Returns:
+        Number of values removed.
+
+    Raises:
+        StoreUnavailable: Redis can't be reached, or refuses; some values may have been removed.
+    """
+    with _translated_errors():
+        pipeline = client.pipeline(transaction=False)
+        for key in keys:  # one by one: in a cluster they are of different slots
+            pipeline.unlink(key)
+        return sum(pipeline.execute())
+
+
 async def read_texts(client: AsyncClient, keys: Sequence[str]) -> list[bytes | None]:
     """
     Read values by key; one round trip to each node.

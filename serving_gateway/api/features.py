@@ -1,28 +1,35 @@
-"""Routes of features: the catalog, single values, batches."""
+"""Routes of features: the catalog, single values, batches, feature services."""
 
 from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel
 
 from foundation.errors import VersionNotServed
+from serving_gateway.answers import EntityAnswer, RowAnswer
+from serving_gateway.api.headers import Waits, answer_headers
 from serving_gateway.api.models import (
     BatchRequest,
     BatchResponse,
     CatalogResponse,
     EntityId,
     FeatureResponse,
+    Origin,
+    ServiceRequest,
+    ServiceResponse,
     ValueResponse,
     Version,
 )
 from serving_gateway.api.problems import RESPONSES
+from serving_gateway.feature_store import Candidates
 from serving_gateway.resources import Resources, resources_of
 from serving_gateway.version_choice import Wish
 
-router = APIRouter(prefix="/v1/features", tags=["features"], responses=RESPONSES)
+router = APIRouter(prefix="/v1", tags=["features"], responses=RESPONSES)
 
 
-@router.get("", summary="List every feature version and feature service")
+@router.get("/features", summary="List every feature version and feature service")
 async def list_features(request: Request) -> CatalogResponse:
     """Return the whole catalog."""
     catalog = resources_of(request).catalog.current
@@ -32,45 +39,68 @@ async def list_features(request: Request) -> CatalogResponse:
     )
 
 
-@router.post(
-    "/batch",
-    summary="Read many features of many entities",
-    response_model=BatchResponse,
-    openapi_extra={
+def _documented(body: type[BaseModel]) -> dict[str, object]:
+    """Describe a body that the route parses itself, for FastAPI would parse it twice."""
+    return {
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": BatchRequest.model_json_schema()}},
+            "content": {"application/json": {"schema": body.model_json_schema()}},
         }
-    },
+    }
+
+
+@router.post(
+    "/features/batch",
+    summary="Read many features of many entities",
+    response_model=BatchResponse,
+    openapi_extra=_documented(BatchRequest),
 )
-async def read_batch(request: Request) -> Response:
+async def read_batch(request: Request, deadline: Waits) -> Response:
     """
     Return every feature for every entity.
 
-    A value that no tier has is the feature's default, or null. The whole batch is one round trip to
-    Redis, so ask for all you need at once.
+    Whatever the batch's size, it is one round trip to Redis, one query of PostgreSQL for what Redis
+    does not have, and one computation for each feature of what neither has. So ask for all you need
+    at once. A value that nobody has is the feature's default, or null.
     """
     asked = BatchRequest.model_validate_json(await request.body())
     answer = await resources_of(request).store.read(
         asked.entity_ids,
         asked.feature_names,
         Wish(asked.version, asked.versions, asked.user_id),
+        is_timed=asked.metadata,
+        deadline=deadline,
     )
-    versions = {feature.feature_name: feature.version for feature in answer.batch.features}
-    return Response(
-        b'{"values":%b,"versions":%b,"counts":%b,"degraded":%b,"experiments":%b}'
-        % (
-            answer.batch.spliced(answer.texts),
-            orjson.dumps(versions),
-            orjson.dumps(answer.counts),
-            orjson.dumps(answer.degraded),
-            orjson.dumps(answer.variants),
-        ),
-        media_type="application/json",
-    )
+    return _answer(b"values", answer.values(), answer, has_origins=asked.metadata)
 
 
-@router.get("/{feature_name}", summary="Show one feature")
+@router.post(
+    "/feature-services/{service_name}",
+    summary="Read a feature service for candidate products",
+    response_model=ServiceResponse,
+    openapi_extra=_documented(ServiceRequest),
+)
+async def read_service(
+    request: Request, service_name: Annotated[str, Path(examples=["ranking_v1"])], deadline: Waits
+) -> Response:
+    """
+    Return a row a product, with every feature of the service: of the product, the user, or both.
+
+    Scores of search are computed for the query, affinities for the user. Versions are those that
+    the service names, unless the request, an experiment or a pinned version says otherwise.
+    """
+    asked = ServiceRequest.model_validate_json(await request.body())
+    answer = await resources_of(request).store.read_service(
+        service_name,
+        Candidates(asked.product_ids, asked.user_id, asked.query, asked.query_embedding),
+        Wish(asked.version, asked.versions, asked.user_id),
+        is_timed=asked.metadata,
+        deadline=deadline,
+    )
+    return _answer(b"rows", answer.rows(), answer, has_origins=asked.metadata)
+
+
+@router.get("/features/{feature_name}", summary="Show one feature")
 async def show_feature(request: Request, feature_name: str) -> FeatureResponse:
     """Return all versions of a feature, with their metadata."""
     resources = resources_of(request)
@@ -82,28 +112,60 @@ async def show_feature(request: Request, feature_name: str) -> FeatureResponse:
     )
 
 
-@router.get("/{feature_name}/values/{entity_id:path}", summary="Read one value")
+@router.get(
+    "/features/{feature_name}/values/{entity_id:path}",
+    summary="Read one value",
+    response_model_exclude_unset=True,  # metadata that nobody asked for
+)
 async def read_value(
     request: Request,
+    response: Response,
     feature_name: str,
     entity_id: Annotated[EntityId, Path(examples=["prod_123"])],
+    deadline: Waits,
     version: Annotated[Version | None, Query(examples=["1.0.0"])] = None,
     user_id: Annotated[
         EntityId | None, Query(description="Whose experiments apply.", examples=["user_456"])
     ] = None,
+    *,
+    metadata: Annotated[
+        bool, Query(description="Whether to tell where the value comes from.")
+    ] = False,
 ) -> ValueResponse:
     """Return one value; if no tier has it, the feature's default, or null."""
     answer = await resources_of(request).store.read(
-        [entity_id], [feature_name], Wish(version, user_id=user_id)
+        [entity_id],
+        [feature_name],
+        Wish(version, user_id=user_id),
+        is_timed=metadata,
+        deadline=deadline,
     )
-    (tier,) = (name for name, count in answer.counts.items() if count)
-    return ValueResponse(
+    response.headers.update(answer_headers(answer))
+    [collected] = answer.reading.columns
+    [part] = collected.parts
+    value = ValueResponse(
         entity_id=entity_id,
         feature_name=feature_name,
-        version=answer.batch.features[0].version,
-        value=orjson.loads(answer.texts[0]),
-        served_from=tier,
-        degraded=answer.degraded,
+        version=collected.column.feature.version,
+        value=orjson.loads(collected.value_texts()[0]),
+        served_from=part.tier,
+        stale=bool(part.stale_rows),
+        degraded=answer.reading.is_degraded,
+    )
+    if metadata:
+        origin = orjson.loads(answer.origins())[entity_id][feature_name]
+        value.metadata = Origin.model_validate(origin)
+    return value
+
+
+def _answer(
+    name: bytes, content: bytes, answer: EntityAnswer | RowAnswer, *, has_origins: bool
+) -> Response:
+    metadata = b',"metadata":%b' % answer.origins() if has_origins else b""
+    return Response(
+        b'{"%b":%b,%b%b}' % (name, content, answer.summary(), metadata),
+        media_type="application/json",
+        headers=answer_headers(answer),
     )
 
 

@@ -1,15 +1,19 @@
 """The bodies of requests and answers, as the documentation under /docs shows them."""
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, FailFast, Field, FiniteFloat, StringConstraints
 
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.registry.versions import SELECTOR
+from transformations.embedding import VECTOR_LENGTH
 
 EntityId = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
 FeatureName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Version = Annotated[str, StringConstraints(pattern=SELECTOR)]
+ExactVersion = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
+ServedFrom = Literal["online", "offline", "on_demand", "default"]
 Value = float | str | list[float] | dict[str, float] | None
 
 
@@ -51,6 +55,63 @@ class BatchRequest(BaseModel):
     user_id: EntityId | None = Field(
         default=None, description="Whose experiments apply.", examples=["user_456"]
     )
+    metadata: bool = Field(
+        default=False, description="Whether to tell of each value where it comes from."
+    )
+
+
+class ServiceRequest(BaseModel):
+    """Every feature of a feature service, for the products that are to be ranked."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "product_ids": ["prod_123", "prod_456"],
+                    "user_id": "user_456",
+                    "query": "organic milk",
+                }
+            ]
+        },
+    )
+
+    product_ids: Annotated[list[EntityId], FailFast()] = Field(
+        min_length=1, description="The candidates; one row of the answer each."
+    )
+    user_id: EntityId | None = Field(
+        default=None, description="Whose features, and whose experiments; without it, defaults."
+    )
+    query: EntityId | None = Field(
+        default=None, description="What was searched for; without it, scores of search are 0."
+    )
+    query_embedding: list[FiniteFloat] | None = Field(
+        default=None,
+        min_length=VECTOR_LENGTH,
+        max_length=VECTOR_LENGTH,
+        description="The query as a vector, for callers who have it; spares the model.",
+    )
+    version: Version | None = Field(default=None, description="Version of all features.")
+    versions: dict[FeatureName, Version] = Field(
+        default_factory=dict,
+        max_length=1_000,
+        description="Versions of single features, before `version`.",
+    )
+    metadata: bool = Field(
+        default=False, description="Whether to tell of each value where it comes from."
+    )
+
+
+class Origin(BaseModel):
+    """Where a value comes from."""
+
+    status: Literal["PRESENT", "OUTSIDE_MAX_AGE", "NOT_FOUND"] = Field(
+        description="NOT_FOUND: the value is the default; OUTSIDE_MAX_AGE: it is stale."
+    )
+    served_from: ServedFrom
+    version: str = Field(examples=["1.0.0"])
+    event_timestamp: datetime | None = Field(description="The instant that the value is about.")
+    staleness_seconds: float | None = Field(description="How long ago that was.")
 
 
 class BatchResponse(BaseModel):
@@ -68,7 +129,8 @@ class BatchResponse(BaseModel):
                         "popularity_score": "1.0.0",
                         "product_freshness_score": "1.0.0",
                     },
-                    "counts": {"online": 2, "default": 2},
+                    "counts": {"online": 2, "offline": 1, "default": 1},
+                    "stale": 1,
                     "degraded": False,
                     "experiments": {"trending": "control"},
                 }
@@ -78,9 +140,47 @@ class BatchResponse(BaseModel):
 
     values: dict[str, dict[str, Value]] = Field(description="By entity id, then by feature name.")
     versions: dict[str, str] = Field(description="The version that was read, by feature name.")
-    counts: dict[str, int] = Field(description="How many values each tier served.")
-    degraded: bool = Field(description="Whether a tier could not answer and defaults stand in.")
+    counts: dict[ServedFrom, int] = Field(description="How many values each tier served.")
+    stale: int = Field(description="How many values are older than tolerated.")
+    degraded: bool = Field(description="Whether a tier could not answer, and a lower one stood in.")
     experiments: dict[str, str] = Field(description="The user's variant of each experiment.")
+    metadata: dict[str, dict[str, Origin]] | None = Field(
+        default=None, description="Of each value, in the form of `values`, if asked for."
+    )
+
+
+class ServiceResponse(BaseModel):
+    """The rows, and where their values came from."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "rows": [
+                        {"product_id": "prod_123", "popularity_score": 0.87},
+                        {"product_id": "prod_456", "popularity_score": 0.1},
+                    ],
+                    "versions": {"popularity_score": "1.0.0"},
+                    "counts": {"online": 1, "default": 1},
+                    "stale": 0,
+                    "degraded": False,
+                    "experiments": {},
+                }
+            ]
+        }
+    )
+
+    rows: list[dict[str, Value]] = Field(
+        description="A row a product: `product_id`, and every feature of the service."
+    )
+    versions: dict[str, str] = Field(description="The version that was read, by feature name.")
+    counts: dict[ServedFrom, int] = Field(description="How many values each tier served.")
+    stale: int = Field(description="How many values are older than tolerated.")
+    degraded: bool = Field(description="Whether a tier could not answer, and a lower one stood in.")
+    experiments: dict[str, str] = Field(description="The user's variant of each experiment.")
+    metadata: list[dict[str, str | Origin]] | None = Field(
+        default=None, description="Of each value, in the form of `rows`, if asked for."
+    )
 
 
 class ValueResponse(BaseModel):
@@ -90,8 +190,37 @@ class ValueResponse(BaseModel):
     feature_name: str = Field(examples=["popularity_score"])
     version: str = Field(examples=["1.0.0"])
     value: Value = Field(examples=[0.87])
-    served_from: str = Field(examples=["online"], description="The tier: online or default.")
-    degraded: bool = Field(description="Whether a tier could not answer and a default stands in.")
+    served_from: ServedFrom
+    stale: bool = Field(description="Whether the value is older than tolerated.")
+    degraded: bool = Field(description="Whether a tier could not answer, and a lower one stood in.")
+    metadata: Origin | None = Field(default=None, description="If asked for.")
+
+
+class InvalidationRequest(BaseModel):
+    """Which values to remove from Redis; what is said is combined."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"feature_name": "product_freshness_score"}]},
+    )
+
+    feature_name: FeatureName | None = Field(
+        default=None, description="Of this feature; without it, of all."
+    )
+    version: ExactVersion | None = Field(
+        default=None, description="Of this version of it; without it, of all.", examples=["1.0.0"]
+    )
+    entity_ids: list[EntityId] | None = Field(
+        default=None,
+        min_length=1,
+        description="Of these entities; without it, of all, which takes a while.",
+    )
+
+
+class InvalidationResponse(BaseModel):
+    """What has been removed."""
+
+    removed: int = Field(description="Number of values.")
 
 
 class CatalogResponse(BaseModel):
@@ -125,7 +254,7 @@ class Readiness(BaseModel):
     """Whether values can be served, and by what."""
 
     ready: bool = Field(description="Whether the catalog has been read; 503 otherwise.")
-    online: bool = Field(description="Whether Redis answers; without it, defaults are served.")
+    online: bool = Field(description="Whether Redis answers; without it, PostgreSQL does.")
 
 
 class Problem(BaseModel):

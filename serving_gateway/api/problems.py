@@ -18,6 +18,7 @@ from foundation.errors import (
     LimitExceeded,
     StoreUnavailable,
     UnknownFeature,
+    UnknownService,
     UnknownVersion,
     VersionNotServed,
 )
@@ -30,6 +31,7 @@ _ERRORS_LISTED = 20
 
 _STATUSES: dict[type[FeatureStoreError], tuple[HTTPStatus, str]] = {
     UnknownFeature: (HTTPStatus.NOT_FOUND, "Unknown feature"),
+    UnknownService: (HTTPStatus.NOT_FOUND, "Unknown feature service"),
     UnknownVersion: (HTTPStatus.NOT_FOUND, "Unknown version"),
     VersionNotServed: (HTTPStatus.CONFLICT, "Version not served"),
     LimitExceeded: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too much at once"),
@@ -40,7 +42,8 @@ _STATUSES: dict[type[FeatureStoreError], tuple[HTTPStatus, str]] = {
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": description}
     for status, description in (
-        (404, "The feature, or the version, is not deployed."),
+        (404, "The feature, the version or the feature service is not deployed."),
+        (409, "The version is deployed, but not served."),
         (413, "The request asks for more than is allowed."),
         (422, "The request is malformed."),
         (503, "The catalog has not been read yet."),

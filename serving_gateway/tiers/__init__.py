@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from serving_gateway.batch import Batch
+from feature_repo.registry.metadata import FeatureVersion
+from serving_gateway.columns import Column, Found
+from serving_gateway.deadline import Deadline
 
 
 class Tier(Protocol):
@@ -11,13 +13,20 @@ class Tier(Protocol):
 
     name: str
 
-    async def read(self, batch: Batch, positions: Sequence[int]) -> list[bytes | None]:
+    def serves(self, feature: FeatureVersion) -> bool:
+        """Tell whether this tier can have values of a feature version."""
+
+    async def read(
+        self, columns: Sequence[Column], *, is_timed: bool, deadline: Deadline
+    ) -> list[Found]:
         """
-        Read the values at some positions of a batch, all in one go.
+        Read the values of columns, all in one go.
+
+        Args:
+            columns: What is wanted, at least one.
+            is_timed: Whether event timestamps are wanted too.
+            deadline: When the caller is gone.
 
         Returns:
-            Their JSON texts, in the order of the positions; None for what this tier does not have.
-
-        Raises:
-            StoreUnavailable: The tier can't answer, or not in time.
+            What there is of each column, in their order; a tier that can't answer says so there.
         """

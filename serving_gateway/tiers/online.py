@@ -1,62 +1,105 @@
 """Redis: what is fresh."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from itertools import chain
 
+import orjson
 from redis import RedisClusterException, RedisError
 
-from feature_repo.stores.redis_values import read_texts
+from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.stores.redis_values import read_texts, read_timed_texts_async
 from foundation.errors import StoreUnavailable
 from foundation.redis import AsyncClient
-from serving_gateway.batch import Batch
+from serving_gateway.columns import Column, Found
+from serving_gateway.deadline import NO_DEADLINE, Deadline
+from serving_gateway.tiers.guard import Guard
+
+_PING_SECONDS = 1.0
 
 
 class OnlineTier:
     """
-    Reads a batch in one round trip to each node.
+    Reads all columns in one round trip to each node.
 
     Args:
         client: Of one node or of a cluster.
         connections: Reads at a time; the client refuses what goes beyond its connections, so
             further ones wait here.
-        wait_seconds: Longest wait for a turn. The read's own limit is the client's.
+        guard: Keeps reads off a sick Redis.
     """
 
     name = "online"
 
-    def __init__(self, client: AsyncClient, *, connections: int, wait_seconds: float) -> None:
+    def __init__(self, client: AsyncClient, *, connections: int, guard: Guard) -> None:
         self._client = client
         self._turns = asyncio.Semaphore(connections)
-        self._wait_seconds = wait_seconds
+        self._guard = guard
 
-    async def read(self, batch: Batch, positions: Sequence[int]) -> list[bytes | None]:
+    def serves(self, feature: FeatureVersion) -> bool:
+        """Tell whether a feature version is materialized."""
+        return "redis" in feature.serving_location
+
+    async def read(
+        self, columns: Sequence[Column], *, is_timed: bool, deadline: Deadline = NO_DEADLINE
+    ) -> list[Found]:
         """Read values that are fresh; see `Tier.read`."""
-        keys = batch.keys()
-        wanted = keys if len(positions) == len(keys) else [keys[p] for p in positions]
-        async with self._turn():
-            return await read_texts(self._client, wanted)
+        work = self._read_timed if is_timed else self._read
+        return await self._guard.read(columns, lambda: work(columns), deadline)
 
     async def answers(self) -> bool:
         """Tell whether Redis answers."""
         try:
-            async with self._turn():
+            async with asyncio.timeout(_PING_SECONDS), self._turns:
                 return bool(await self._client.ping())
-        except (StoreUnavailable, RedisError, RedisClusterException, OSError):
+        except (RedisError, RedisClusterException, OSError):  # a TimeoutError is an OSError
             return False
 
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(self._wait_seconds):
-                await self._turns.acquire()
-        except TimeoutError as error:
-            raise StoreUnavailable(
-                f"Redis: no connection was free within {self._wait_seconds:g} s",
-                hint="FEATURE_STORE_REDIS_MAX_CONNECTIONS says how many there are; "
-                "more gateways help too.",
-            ) from error
-        try:
-            yield
-        finally:
-            self._turns.release()
+    async def _read(self, columns: Sequence[Column]) -> list[Found]:
+        keys = list(chain.from_iterable(column.redis_keys() for column in columns))
+        async with self._turns:
+            texts = await read_texts(self._client, keys)
+        _check_texts(texts)
+        found = []
+        start = 0
+        for column in columns:
+            stop = start + len(column.entity_ids)
+            found.append(Found(texts[start:stop]))
+            start = stop
+        return found
+
+    async def _read_timed(self, columns: Sequence[Column]) -> list[Found]:
+        keys = [key for column in columns for key in column.redis_keys()]
+        features = [column.feature for column in columns for _ in column.entity_ids]
+        async with self._turns:
+            timed = await read_timed_texts_async(self._client, features, keys)
+        _check_texts([None if value is None else value[0] for value in timed])
+        found = []
+        start = 0
+        for column in columns:
+            stop = start + len(column.entity_ids)
+            part = timed[start:stop]
+            found.append(
+                Found(
+                    [None if value is None else value[0] for value in part],
+                    [None if value is None else value[1] for value in part],
+                )
+            )
+            start = stop
+        return found
+
+
+def _check_texts(texts: Sequence[bytes | None]) -> None:
+    """
+    Refuse texts that are no JSON: answers are spliced from them.
+
+    Raises:
+        StoreUnavailable: One of them is none.
+    """
+    present = [text for text in texts if text is not None]
+    try:
+        values = orjson.loads(b"[%b]" % b",".join(present))
+    except orjson.JSONDecodeError:
+        values = ()
+    if len(values) != len(present):
+        raise StoreUnavailable("Redis holds a value that is no JSON")

@@ -14,6 +14,7 @@ it; nothing in a plan does.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -108,7 +109,18 @@ def compute_values(
 def execute(connection: Connection, statement: Statement) -> pa.Table:
     """Return the rows of a statement."""
     with psycopg.RawCursor(connection) as cursor:
-        rows = cursor.execute(statement.text.encode(), list(statement.parameters)).fetchall()
+        cursor.execute(statement.text.encode(), list(statement.parameters))
+        return _table(statement, cursor.fetchall())
+
+
+async def execute_async(connection: psycopg.AsyncConnection[Any], statement: Statement) -> pa.Table:
+    """Return the rows of a statement, without blocking."""
+    async with psycopg.AsyncRawCursor(connection) as cursor:
+        await cursor.execute(statement.text.encode(), list(statement.parameters))
+        return _table(statement, await cursor.fetchall())
+
+
+def _table(statement: Statement, rows: Sequence[Sequence[object]]) -> pa.Table:
     columns = zip(*rows, strict=True) if rows else ((),) * len(statement.schema)
     arrays = [
         pa.array(column, field.type)

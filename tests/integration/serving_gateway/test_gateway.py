@@ -44,6 +44,7 @@ def test_a_batch_is_spliced_from_stored_values(gateway: httpx.Client, valkey: re
             "product_freshness_score": "1.0.0",
         },
         "counts": {"online": 3, "default": 3},
+        "stale": 0,
         "degraded": False,
         "experiments": {},
     }
@@ -74,6 +75,7 @@ def test_a_single_value_tells_where_it_came_from(
         "entity_id": identifier,
         "feature_name": "popularity_score",
         "version": "1.1.0",
+        "stale": False,
         "degraded": False,
     }
     assert gateway.get(url).json() == {**expected, "value": 0.1, "served_from": "default"}

@@ -99,7 +99,7 @@ async def test_more_requests_than_connections_wait_for_their_turn(
         reads = (resources.store.read(["p1"], ["popularity_score"]) for _ in range(50))
         answers, is_ready = await asyncio.gather(asyncio.gather(*reads), resources.online.answers())
     assert is_ready
-    assert [answer.counts for answer in answers] == [{"online": 1}] * 50
+    assert [answer.reading.counts for answer in answers] == [{"online": 1}] * 50
 
 
 def _wait_until_ready(client: httpx.Client) -> None:

@@ -1,0 +1,145 @@
+"""
+The JSON of answers, spliced from the values' JSON texts; pure.
+
+The texts go in as they are: decoding and encoding them again would cost more than all else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import repeat
+
+import orjson
+
+from feature_repo.registry.metadata import FeatureVersion, Status
+from serving_gateway.columns import Column
+from serving_gateway.reading import CollectedColumn, Reading, origins
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    The values of a request.
+
+    Attributes:
+        reading: Its columns, a feature each.
+        variants: The user's variant of each running experiment.
+        read_at: When.
+    """
+
+    reading: Reading
+    variants: Mapping[str, str]
+    read_at: datetime
+
+    @property
+    def features(self) -> list[FeatureVersion]:
+        """The feature versions that were served."""
+        return [collected.column.feature for collected in self.reading.columns]
+
+    @property
+    def deprecated(self) -> list[FeatureVersion]:
+        """Those of them that should not be used any more."""
+        return [feature for feature in self.features if feature.status is Status.DEPRECATED]
+
+    def summary(self) -> bytes:
+        """Return what every answer says of its values, as the inside of a JSON object."""
+        reading = self.reading
+        told = {
+            "versions": {feature.feature_name: feature.version for feature in self.features},
+            "counts": reading.counts,
+            "stale": reading.stale_count,
+            "degraded": reading.is_degraded,
+            "experiments": self.variants,
+        }
+        return orjson.dumps(told)[1:-1]
+
+
+@dataclass(frozen=True)
+class EntityAnswer(Answer):
+    """
+    Every feature of every entity.
+
+    Attributes:
+        entity_ids: As the caller wrote them.
+    """
+
+    entity_ids: Sequence[str]
+
+    def values(self) -> bytes:
+        """Return `{entity_id: {feature_name: value}}`."""
+        return self._spliced([collected.value_texts() for collected in self.reading.columns])
+
+    def origins(self) -> bytes:
+        """Return `{entity_id: {feature_name: where the value comes from}}`."""
+        return self._spliced([origins(c, now=self.read_at) for c in self.reading.columns])
+
+    def _spliced(self, columns: Sequence[Sequence[bytes]]) -> bytes:
+        row = b"%b:{" + _fields(self.features) + b"}"
+        rows = zip(map(orjson.dumps, self.entity_ids), *columns, strict=True)
+        return b"{" + b",".join(map(row.__mod__, rows)) + b"}"
+
+
+@dataclass(frozen=True)
+class RowAnswer(Answer):
+    """
+    A row a product, with the features of the product, the user and both.
+
+    Attributes:
+        product_ids: As the caller wrote them.
+    """
+
+    product_ids: Sequence[str]
+
+    def rows(self) -> bytes:
+        """Return `[{"product_id": ..., feature_name: value}]`."""
+        return self._spliced([collected.value_texts() for collected in self.reading.columns])
+
+    def origins(self) -> bytes:
+        """Return the rows with where each value comes from in its place."""
+        return self._spliced([origins(c, now=self.read_at) for c in self.reading.columns])
+
+    def _spliced(self, columns: Sequence[Sequence[bytes]]) -> bytes:
+        row = b'{"product_id":%b,' + _fields(self.features) + b"}"
+        wide = [
+            texts if _is_per_product(collected) else repeat(texts[0], len(self.product_ids))
+            for collected, texts in zip(self.reading.columns, columns, strict=True)
+        ]
+        rows = zip(map(orjson.dumps, self.product_ids), *wide, strict=True)
+        return b"[" + b",".join(map(row.__mod__, rows)) + b"]"
+
+
+def row_column(
+    feature: FeatureVersion,
+    product_ids: Sequence[str],
+    constants: Mapping[str, str],
+    query_embedding: Sequence[float] | None,
+) -> Column:
+    """
+    Return what a feature contributes to the rows of products.
+
+    Args:
+        feature: Its join keys are `product_id` and others.
+        product_ids: Escaped.
+        constants: The other join keys' values, escaped. If one is missing nobody can be asked.
+        query_embedding: Of the query, if the caller has it.
+    """
+    is_wide = "product_id" in feature.join_keys
+    if any(key != "product_id" and key not in constants for key in feature.join_keys):
+        return Column(feature, [""] * (len(product_ids) if is_wide else 1), is_known=False)
+    parts = [
+        "%s" if join_key == "product_id" else constants[join_key].replace("%", "%%")
+        for join_key in feature.join_keys
+    ]
+    template = ":".join(parts)
+    if not is_wide:
+        return Column(feature, [template % ()])
+    embedding = query_embedding if "query" in feature.join_keys else None
+    return Column(feature, [template % product_id for product_id in product_ids], embedding)
+
+
+def _is_per_product(collected: CollectedColumn) -> bool:
+    return "product_id" in collected.column.feature.join_keys
+
+
+def _fields(features: Sequence[FeatureVersion]) -> bytes:
+    return ",".join(f'"{feature.feature_name}":%b' for feature in features).encode()

@@ -1,0 +1,180 @@
+"""The values of a request as they come together, tier by tier; pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import cast
+
+import orjson
+
+from feature_repo.registry.metadata import FeatureVersion
+from serving_gateway.columns import Column, Found
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Part:
+    """
+    The rows of a column that one tier served.
+
+    Attributes:
+        tier: Its name.
+        rows: Which rows.
+        timestamps: Their event timestamps; None where nobody asked, and for defaults.
+        stale_rows: Those that are older than tolerated.
+    """
+
+    tier: str
+    rows: Sequence[int]
+    timestamps: Sequence[datetime | None] | None
+    stale_rows: frozenset[int]
+
+
+@dataclass
+class CollectedColumn:
+    """
+    A column, and what has been found of it.
+
+    Attributes:
+        column: What is wanted.
+        texts: JSON texts of the values, None where there is none yet.
+        missing: Rows without a value.
+        parts: Who served what.
+        is_unavailable: Whether a tier that might have had values could not answer.
+    """
+
+    column: Column
+    texts: list[bytes | None] = field(init=False)
+    missing: Sequence[int] = field(init=False)
+    parts: list[Part] = field(default_factory=list)
+    is_unavailable: bool = False
+
+    def __post_init__(self) -> None:
+        self.texts = [None] * len(self.column.entity_ids)
+        self.missing = range(len(self.texts))
+
+    def take(self, tier: str, found: Found, *, now: datetime) -> int:
+        """
+        Put what a tier has of the missing rows in its place.
+
+        Returns:
+            How many values that were.
+        """
+        self.is_unavailable |= found.is_unavailable
+        asked = self.missing
+        if None not in found.texts:
+            rows, self.missing = asked, ()
+        else:
+            pairs = list(zip(asked, found.texts, strict=True))
+            rows = [row for row, text in pairs if text is not None]
+            self.missing = [row for row, text in pairs if text is None]
+        if len(rows) == len(self.texts):
+            self.texts[:] = found.texts
+        else:
+            for row, text in zip(asked, found.texts, strict=True):
+                if text is not None:
+                    self.texts[row] = text
+        if rows:
+            self.parts.append(_part(tier, self.column.feature, asked, rows, found, now))
+        return len(rows)
+
+    def fill(self, text: bytes) -> int:
+        """Put a default in place of all that is missing; return how many values that were."""
+        rows = self.missing
+        for row in rows:
+            self.texts[row] = text
+        if rows:
+            self.parts.append(Part(DEFAULT, rows, None, frozenset()))
+        self.missing = ()
+        return len(rows)
+
+    @property
+    def stale_count(self) -> int:
+        """Number of values that are older than tolerated."""
+        return sum(len(part.stale_rows) for part in self.parts)
+
+    def value_texts(self) -> Sequence[bytes]:
+        """Return the JSON texts of all values, once nothing is missing."""
+        return cast("list[bytes]", self.texts)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The columns of a request."""
+
+    columns: Sequence[CollectedColumn]
+
+    @classmethod
+    def of(cls, columns: Sequence[Column]) -> "Reading":
+        """Return the reading of columns of which nothing has been found."""
+        return cls([CollectedColumn(column) for column in columns])
+
+    def missing(self, serves: Callable[[FeatureVersion], bool]) -> list[CollectedColumn]:
+        """Return the columns with missing rows that somebody serves."""
+        return [
+            c for c in self.columns if c.missing and c.column.is_known and serves(c.column.feature)
+        ]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of values that each tier served."""
+        counts: dict[str, int] = {}
+        for collected in self.columns:
+            for part in collected.parts:
+                counts[part.tier] = counts.get(part.tier, 0) + len(part.rows)
+        return counts
+
+    @property
+    def stale_count(self) -> int:
+        """Number of values that are older than tolerated."""
+        return sum(collected.stale_count for collected in self.columns)
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether a tier could not answer, so that a lower one stood in for it."""
+        return any(collected.is_unavailable for collected in self.columns)
+
+
+def origins(collected: CollectedColumn, *, now: datetime) -> list[bytes]:
+    """
+    Return where each value of a column comes from, as JSON texts.
+
+    Statuses are Feast's: PRESENT, OUTSIDE_MAX_AGE for a stale value, NOT_FOUND for a default.
+    """
+    texts = [b""] * len(collected.texts)
+    for part in collected.parts:
+        timestamps = part.timestamps or [None] * len(part.rows)
+        for row, timestamp in zip(part.rows, timestamps, strict=True):
+            texts[row] = orjson.dumps(
+                {
+                    "status": _status(part, row),
+                    "served_from": part.tier,
+                    "version": collected.column.feature.version,
+                    "event_timestamp": timestamp,
+                    "staleness_seconds": timestamp and max((now - timestamp).total_seconds(), 0.0),
+                }
+            )
+    return texts
+
+
+def _status(part: Part, row: int) -> str:
+    if part.tier == DEFAULT:
+        return "NOT_FOUND"
+    return "OUTSIDE_MAX_AGE" if row in part.stale_rows else "PRESENT"
+
+
+def _part(
+    tier: str,
+    feature: FeatureVersion,
+    asked: Sequence[int],
+    rows: Sequence[int],
+    found: Found,
+    now: datetime,
+) -> Part:
+    if found.timestamps is None:
+        return Part(tier, rows, None, frozenset())
+    times = dict(zip(asked, found.timestamps, strict=True))
+    limit = now - feature.staleness_tolerance
+    stale = frozenset(row for row in rows if (time := times[row]) is not None and time <= limit)
+    return Part(tier, rows, [times[row] for row in rows], stale)

@@ -1,0 +1,359 @@
+"""What Redis does not have comes from PostgreSQL, is computed, or is a default."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+import redis
+
+from feature_repo.registry.catalog import Catalog, read_catalog
+from feature_repo.registry.metadata import Status
+from feature_repo.stores.keys import redis_keys
+from foundation import clock
+from foundation.postgres import Connection, connect
+from foundation.settings import Settings
+from tests.integration.serving_gateway.conftest import gateway_on, read_batch, read_metrics
+
+POPULARITY = "popularity_score"
+FRESHNESS = "product_freshness_score"
+EMBEDDING = [1.0] + [0.0] * 383
+
+
+@pytest.fixture(scope="module")
+def module_gateway(applied: Settings) -> Iterator[httpx.Client]:
+    """Yield a client of a gateway that forgets at once what is absent, and waits for the slow."""
+    with gateway_on(patient(applied), _with_semantic_score) as client:
+        yield client
+
+
+@pytest.fixture
+def gateway(module_gateway: httpx.Client, settings: Settings) -> httpx.Client:  # noqa: ARG001 - emptied
+    """Return a client of a gateway over empty stores."""
+    return module_gateway
+
+
+def patient(settings: Settings) -> Settings:
+    """Return settings under which a busy machine spoils no test."""
+    return settings.model_copy(
+        update={
+            "absent_seconds": 0.001,
+            "redis_timeout_seconds": 5.0,
+            "postgres_timeout_seconds": 5.0,
+            "on_demand_timeout_seconds": 10.0,
+        }
+    )
+
+
+def _with_semantic_score() -> Catalog:
+    """Return what is deployed where a model is configured."""
+    catalog = read_catalog()
+    features = [
+        feature.model_copy(update={"status": Status.ACTIVE})
+        if feature.feature_name in {"product_embedding", "search_semantic_score"}
+        else feature
+        for feature in catalog.features
+    ]
+    ranking = [*catalog.services["ranking_v1"], "search_semantic_score==1.0.0"]
+    return Catalog(features, {**catalog.services, "ranking_v1": ranking})
+
+
+def _store_latest(
+    settings: Settings,
+    feature_name: str,
+    entity_id: str,
+    value: object,
+    *,
+    version: str = "1.0.0",
+    timestamp: datetime | None = None,
+) -> None:
+    with connect(settings) as connection:
+        connection.execute(
+            "INSERT INTO feature_latest "
+            '(entity_id, feature_name, feature_value, version, "timestamp") '
+            "VALUES (%s, %s, %s, %s, %s)",
+            (entity_id, feature_name, json.dumps(value), version, timestamp or clock.now()),
+        )
+
+
+def _store_product(settings: Settings, product_id: str, title: str = "Milk") -> None:
+    with connect(settings) as connection:
+        connection.execute(
+            "INSERT INTO products VALUES (%s, %s, 'd', 'c', 1.0, %s, now())",
+            (product_id, title, clock.now() - timedelta(days=1)),
+        )
+
+
+def _eventually(condition: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the condition gives
+    deadline = time.monotonic() + 20
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
+    return found
+
+
+def test_a_fresh_value_of_postgresql_goes_back_to_redis(
+    gateway: httpx.Client, settings: Settings, valkey: redis.Redis
+) -> None:
+    """It lives there for what remains of its tolerance."""
+    timestamp = clock.now().replace(microsecond=0) - timedelta(minutes=4)
+    _store_latest(settings, POPULARITY, "p1", 0.75, timestamp=timestamp)
+    asked: dict[str, Any] = {
+        "entity_ids": ["p1", "p2"],
+        "feature_names": [POPULARITY],
+        "version": "1.0.0",
+    }
+    answer = read_batch(gateway, **asked)
+    assert answer["values"] == {"p1": {POPULARITY: 0.75}, "p2": {POPULARITY: 0.1}}
+    assert (answer["counts"], answer["stale"]) == ({"offline": 1, "default": 1}, 0)
+    [key] = redis_keys(POPULARITY, "1.0.0", ["p1"])
+    assert _eventually(lambda: valkey.get(key)) == b"0.75"
+    expiry = (timestamp + timedelta(minutes=5)).timestamp()
+    assert valkey.pexpiretime(key) == pytest.approx(expiry * 1_000)
+    assert read_batch(gateway, **asked)["counts"] == {"online": 1, "default": 1}
+
+
+def test_a_stale_value_is_flagged_and_stays_where_it_is(
+    gateway: httpx.Client, settings: Settings, valkey: redis.Redis
+) -> None:
+    """Better than a default; but Redis holds what is fresh only."""
+    timestamp = clock.now() - timedelta(hours=1)
+    _store_latest(settings, POPULARITY, "p1", 0.75, timestamp=timestamp)
+    _store_latest(settings, POPULARITY, "p2", 0.5)
+    answer = read_batch(
+        gateway,
+        entity_ids=["p1", "p2"],
+        feature_names=[POPULARITY],
+        version="1.0.0",
+        metadata=True,
+    )
+    assert answer["values"]["p1"] == {POPULARITY: 0.75}
+    assert answer["stale"] == 1
+    origin = answer["metadata"]["p1"][POPULARITY]
+    assert (origin["status"], origin["served_from"]) == ("OUTSIDE_MAX_AGE", "offline")
+    assert origin["staleness_seconds"] == pytest.approx(3_600, abs=60)
+    assert datetime.fromisoformat(origin["event_timestamp"]) == timestamp
+    assert answer["metadata"]["p2"][POPULARITY]["status"] == "PRESENT"
+    _eventually(lambda: valkey.get(redis_keys(POPULARITY, "1.0.0", ["p2"])[0]))
+    assert valkey.get(redis_keys(POPULARITY, "1.0.0", ["p1"])[0]) is None
+    single = gateway.get(f"/v1/features/{POPULARITY}/values/p1?version=1.0.0&metadata=true").json()
+    assert single["stale"]
+    assert single["metadata"]["status"] == "OUTSIDE_MAX_AGE"
+
+
+def test_a_computed_value_goes_to_both_stores(
+    gateway: httpx.Client, settings: Settings, valkey: redis.Redis, postgres: Connection
+) -> None:
+    """A product that no run has seen has its freshness all the same."""
+    _store_product(settings, "new:1")
+    asked = {"entity_ids": ["new:1", "nobody"], "feature_names": [FRESHNESS]}
+    answer = read_batch(gateway, **asked)
+    assert answer["counts"] == {"on_demand": 1, "default": 1}
+    value = answer["values"]["new:1"][FRESHNESS]
+    assert 0.9 < value < 1
+    assert answer["values"]["nobody"] == {FRESHNESS: None}
+    text = _eventually(lambda: valkey.get(redis_keys(FRESHNESS, "1.0.0", ["new%3A1"])[0]))
+    assert json.loads(text) == value
+    row = _eventually(
+        lambda: postgres.execute(
+            "SELECT entity_id, feature_value FROM feature_latest WHERE feature_name = %s",
+            (FRESHNESS,),
+        ).fetchone()
+    )
+    assert row == ("new%3A1", value)
+    assert read_batch(gateway, **asked)["counts"] == {"online": 1, "default": 1}
+
+
+def test_an_unknown_users_categories_are_everybodys(
+    applied: Settings, settings: Settings, valkey: redis.Redis
+) -> None:
+    """The default of one feature is what another has of all its entities."""
+    _store_latest(settings, "category_popularity", "books%3A used", 0.25)
+    _store_latest(settings, "category_popularity", "toys", 1.0)
+    with gateway_on(patient(applied)) as client:
+        answer = read_batch(
+            client, entity_ids=["u1"], feature_names=["user_category_affinity"], metadata=True
+        )
+    everybodys = {"books: used": 0.25, "toys": 1.0}
+    assert answer["values"]["u1"] == {"user_category_affinity": everybodys}
+    assert answer["counts"] == {"default": 1}
+    assert answer["metadata"]["u1"]["user_category_affinity"]["status"] == "NOT_FOUND"
+    assert valkey.dbsize() == 0
+
+
+def test_a_service_gives_a_row_a_product(gateway: httpx.Client, settings: Settings) -> None:
+    """Of the product, the user and both, and scores of the query, whatever the tier."""
+    for product_id, title in [("p1", "Organic milk"), ("p2", "Socks")]:
+        _store_product(settings, product_id, title)
+        _store_latest(settings, "product_factors", product_id, [1.0, 2.0])
+        _store_latest(settings, "product_embedding", product_id, EMBEDDING)
+        _store_latest(settings, POPULARITY, product_id, 0.5)
+    _store_latest(settings, "user_factors", "u:1", [0.5, 0.25])
+    _store_latest(settings, "user_category_affinity", "u%3A1", {"c": 1.0})
+    _store_latest(settings, "user_factors", "u%3A1", [0.5, 0.25])
+    response = gateway.post(
+        "/v1/feature-services/ranking_v1",
+        json={
+            "product_ids": ["p1", "p2"],
+            "user_id": "u:1",
+            "query": "milk",
+            "query_embedding": [2.0] + [0.0] * 383,
+            "metadata": True,
+        },
+    )
+    assert response.status_code == 200, response.text
+    answer = response.json()
+    first, second = answer["rows"]
+    assert first["product_id"] == "p1"
+    assert first["search_keyword_score"] > 0
+    assert second["search_keyword_score"] == 0
+    for row in (first, second):
+        assert row["user_product_affinity"] == 1.0
+        assert row["user_category_affinity"] == {"c": 1.0}
+        assert row["search_semantic_score"] == 1.0
+        assert row[POPULARITY] == 0.5
+        assert 0.9 < row[FRESHNESS] < 1
+    # popularity of two products and the user's one map; the rest is computed.
+    assert answer["counts"] == {"offline": 3, "on_demand": 8}
+    assert answer["metadata"][0]["user_product_affinity"]["served_from"] == "on_demand"
+    assert answer["versions"][POPULARITY] == "1.0.0"
+
+
+def test_a_service_without_user_or_query_has_defaults(
+    gateway: httpx.Client, settings: Settings
+) -> None:
+    """What is nobody's is not asked for."""
+    _store_product(settings, "p1", "Organic milk")
+    answer = gateway.post("/v1/feature-services/ranking_v1", json={"product_ids": ["p1"]}).json()
+    [row] = answer["rows"]
+    assert row["search_keyword_score"] == 0
+    assert row["user_product_affinity"] is None
+    assert answer["counts"] == {"on_demand": 1, "default": 5}
+    assert not answer["degraded"]
+
+
+def test_an_embedding_will_do_without_a_query(gateway: httpx.Client, settings: Settings) -> None:
+    """The meaning is compared; words there are none."""
+    _store_product(settings, "p1", "Organic milk")
+    _store_latest(settings, "product_embedding", "p1", EMBEDDING)
+    body = {"product_ids": ["p1"], "query_embedding": EMBEDDING}
+    [row] = gateway.post("/v1/feature-services/ranking_v1", json=body).json()["rows"]
+    assert (row["search_semantic_score"], row["search_keyword_score"]) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status", "mentioned"),
+    [
+        ("nobody_v1", {"product_ids": ["p1"]}, 404, "ranking_v1"),
+        ("ranking_v1", {"product_ids": []}, 422, "product_ids"),
+        ("ranking_v1", {"product_ids": ["p1"], "query_embedding": [1.0]}, 422, "query_embedding"),
+        ("ranking_v1", {"product_ids": ["p1"], "qurey": "milk"}, 422, "qurey"),
+        ("ranking_v1", {"product_ids": ["p1"], "version": "9.9.9"}, 404, "9.9.9"),
+    ],
+)
+def test_wrong_service_requests_are_refused(
+    gateway: httpx.Client, name: str, body: dict[str, Any], status: int, mentioned: str
+) -> None:
+    """With a problem that says what to change."""
+    response = gateway.post(f"/v1/feature-services/{name}", json=body)
+    assert response.status_code == status
+    assert mentioned in response.text
+
+
+def test_requests_at_one_time_share_a_computation(
+    gateway: httpx.Client, settings: Settings, postgres: Connection
+) -> None:
+    """However many want the same missing value, PostgreSQL is told of it once or twice."""
+    _store_product(settings, "p1")
+    body = {"entity_ids": ["p1"], "feature_names": [FRESHNESS]}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: read_batch(gateway, **body), range(32)))
+    assert len({answer["values"]["p1"][FRESHNESS] for answer in answers}) <= 2
+    stored = postgres.execute("SELECT count(*) FROM feature_latest").fetchone()
+    assert stored == (1,)
+
+
+def test_values_are_removed_by_hand(
+    gateway: httpx.Client, settings: Settings, valkey: redis.Redis
+) -> None:
+    """By entity, by feature and version, or both; the next reader gets what PostgreSQL has."""
+    for version in ("1.0.0", "1.1.0"):
+        for key in redis_keys(POPULARITY, version, ["p1", "p2"]):
+            valkey.set(key, "0.5")
+    valkey.set(redis_keys(FRESHNESS, "1.0.0", ["p1"])[0], "0.5")
+    _store_latest(settings, POPULARITY, "p1", 0.75, version="1.1.0")
+
+    def invalidate(**body: Any) -> int:  # noqa: ANN401 - any field
+        response = gateway.post("/v1/cache/invalidate", json=body)
+        assert response.status_code == 200, response.text
+        removed: int = response.json()["removed"]
+        return removed
+
+    assert invalidate(feature_name=POPULARITY, version="1.0.0") == 2
+    assert invalidate(entity_ids=["p1", "u1:p1"]) == 2
+    answer = read_batch(gateway, entity_ids=["p1", "p2"], feature_names=[POPULARITY])
+    assert answer["counts"] == {"offline": 1, "online": 1}
+    assert invalidate(feature_name=POPULARITY) >= 1
+    assert gateway.post("/v1/cache/invalidate", json={"feature_name": "x"}).status_code == 404
+    assert gateway.post("/v1/cache/invalidate", json={"entity_ids": []}).status_code == 422
+
+
+def test_a_short_deadline_leaves_out_what_takes_longer(
+    gateway: httpx.Client, settings: Settings
+) -> None:
+    """The answer is degraded, and in time; the next caller gets the value."""
+    _store_product(settings, "p1")
+    _store_latest(settings, POPULARITY, "p1", 0.5, version="1.1.0")
+    with connect(settings) as connection:
+        connection.execute("LOCK TABLE feature_latest")
+        hasty = gateway.post(
+            "/v1/features/batch",
+            json={"entity_ids": ["p1"], "feature_names": [POPULARITY]},
+            headers={"X-Timeout-Ms": "50"},
+        ).json()
+    assert (hasty["degraded"], hasty["counts"]) == (True, {"default": 1})
+    answer = read_batch(gateway, entity_ids=["p1"], feature_names=[POPULARITY])
+    assert answer["values"]["p1"] == {POPULARITY: 0.5}
+    wrong = gateway.get(f"/v1/features/{POPULARITY}/values/p1", headers={"X-Timeout-Ms": "0"})
+    assert wrong.status_code == 422
+
+
+def test_what_is_no_json_in_redis_is_not_served(
+    gateway: httpx.Client, settings: Settings, valkey: redis.Redis
+) -> None:
+    """Whoever wrote it there: the answer stays JSON."""
+    valkey.set(redis_keys(POPULARITY, "1.1.0", ["p1"])[0], '0.5,"x":1')
+    _store_latest(settings, POPULARITY, "p1", 0.25, version="1.1.0")
+    answer = read_batch(gateway, entity_ids=["p1"], feature_names=[POPULARITY])
+    assert answer["values"]["p1"] == {POPULARITY: 0.25}
+    assert answer["degraded"]
+
+
+def test_a_nul_in_an_id_is_nobodys(gateway: httpx.Client) -> None:
+    """PostgreSQL can't even be asked."""
+    answer = read_batch(gateway, entity_ids=["p\0"], feature_names=[POPULARITY, FRESHNESS])
+    assert answer["counts"] == {"default": 2}
+    assert not answer["degraded"]
+
+
+def test_the_metrics_tell_hits_and_misses_by_tier(
+    gateway: httpx.Client, settings: Settings
+) -> None:
+    """Per feature and version, with the age of what came from PostgreSQL."""
+    before = read_metrics(gateway)
+    _store_latest(settings, POPULARITY, "p1", 0.5, version="1.1.0")
+    read_batch(gateway, entity_ids=["p1", "p2", "p3"], feature_names=[POPULARITY])
+    after = read_metrics(gateway)
+    labels = 'feature_name="popularity_score"'
+    expected = {
+        f'feature_requests_total{{{labels},served_from="offline",version="1.1.0"}}': 1,
+        f'feature_requests_total{{{labels},served_from="default",version="1.1.0"}}': 2,
+        f'feature_tier_misses_total{{{labels},tier="online",version="1.1.0"}}': 3,
+        f'feature_tier_misses_total{{{labels},tier="offline",version="1.1.0"}}': 2,
+        f'feature_staleness_seconds_count{{{labels},version="1.1.0"}}': 1,
+    }
+    assert {name: after[name] - before.get(name, 0) for name in expected} == expected
