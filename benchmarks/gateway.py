@@ -1,77 +1,89 @@
-"""Requests a second of the gateway and of `feast serve`: same Redis and values, one worker each."""
+"""Requests a second and latency of the gateway, of `feast serve`, and of Redis itself."""
 
-import json
-import sys
-from pathlib import Path
+import socket
+import time
+from collections.abc import Sequence
+from urllib.parse import urlsplit
 
+import hiredis
+import numpy as np
+from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.http_load import Load, measure
-from benchmarks.stage import free_port, made_up_values, running_process, running_stores
-from feature_repo.registry.catalog import REPO_PATH
-from feature_repo.registry.gather import gather_features
-from feature_repo.registry.metadata import FeatureVersion
-from feature_repo.stores.redis_values import write_values
-from foundation import clock
-from foundation.cli import console
-from foundation.redis import connect
+from benchmarks.http_load import Load, measure, together
+from benchmarks.rivals import Rival, keys_of, running_rivals
+from foundation.cli import console, error_console
+from foundation.settings import Settings
 
-_ENTITIES = 10_000
-_SHAPES = ((1, 3), (100, 3))
+_SHAPES = ((1, 4), (100, 4), (100, 50))
 _CONNECTIONS = (1, 16)
+_ROUNDS = 3
+_BARE_READS = 2_000
 
 
 def run(*, seconds: float) -> None:
-    """Measure both servers, one after the other in each setting, and print the ratios."""
-    table = Table(title="Gateway and `feast serve`", caption="Ratio of requests a second.")
-    for heading in ("values", "connections", "server", "requests/s", "p50 ms", "p99 ms", "ratio"):
+    """Measure all servers by turns in each setting, and print the ratios."""
+    table = Table(title="Gateway and `feast serve`", caption=_CAPTION)
+    for heading in ("values", "connections", "server", "requests/s", "p50 ms", "p99 ms"):
         table.add_column(heading, justify="right")
-    # Product features only: Feast reads one kind of entity in a request.
-    features = [feature for feature in gather_features() if feature.entity == "product"]
-    with running_stores() as settings:
-        client = connect(settings)
-        for feature in features:
-            rows = made_up_values(_ENTITIES, feature.feature_type, at=clock.now())
-            write_values(client, feature, rows, now=clock.now())
-        client.close()
-        ours, feasts = free_port(), free_port()
-        gateway = [sys.executable, "-m", "serving_gateway", "serve", "--port", str(ours)]
-        feast = [str(Path(sys.executable).with_name("feast")), "-c", str(REPO_PATH), "serve"]
-        # Feast recycles its worker every thousand requests unless told not to.
-        feast += ["--port", str(feasts), "--workers", "1", "--no-access-log"]
-        feast += ["--max-requests", "0", "--keep-alive-timeout", "60"]
-        with running_process(gateway, port=ours), running_process(feast, port=feasts):
-            for entities, _ in _SHAPES:
-                for connections in _CONNECTIONS:
-                    loads = {}
-                    for name, port, path, body in (
-                        ("gateway", ours, "/v1/features/batch", _gateway_body(features, entities)),
-                        ("feast", feasts, "/get-online-features", _feast_body(features, entities)),
-                    ):
-                        loads[name] = measure(
-                            port, path, body, connections=connections, seconds=seconds
+    table.add_column("requests/s ratio", justify="right")
+    table.add_column("p99 ratio", justify="right")
+    with running_rivals() as (settings, rivals), Progress(console=error_console) as bar:
+        task = bar.add_task("Measuring", total=len(_SHAPES) * len(_CONNECTIONS) * _ROUNDS)
+        for entities, features in _SHAPES:
+            bare = _bare_p50_milliseconds(settings, entities, features)
+            for connections in _CONNECTIONS:
+                rounds: dict[str, list[Load]] = {rival.name: [] for rival in rivals}
+                for _ in range(_ROUNDS):
+                    for rival in rivals:
+                        rounds[rival.name].append(
+                            _measure(rival, entities, features, connections, seconds / _ROUNDS)
                         )
-                    _add_rows(table, f"{entities} × {len(features)}", connections, loads)
+                    bar.advance(task)
+                loads = {name: together(each) for name, each in rounds.items()}
+                _add_rows(table, f"{entities} × {features}", connections, loads)
+            table.add_row(f"{entities} × {features}", "1", "bare MGET", "", f"{bare:.2f}", "")
     console.print(table)
 
 
-def _gateway_body(features: list[FeatureVersion], entities: int) -> bytes:
-    names = [feature.feature_name for feature in features]
-    return json.dumps({"entity_ids": _ids(entities), "feature_names": names}).encode()
+_CAPTION = "Ratios of the gateway to the better of Feast's two layouts."
 
 
-def _feast_body(features: list[FeatureVersion], entities: int) -> bytes:
-    references = [f"{feature.view_name}:{feature.feature_name}" for feature in features]
-    return json.dumps({"entities": {"product_id": _ids(entities)}, "features": references}).encode()
+def _measure(rival: Rival, entities: int, features: int, connections: int, seconds: float) -> Load:
+    bodies = rival.bodies(entities, features)
+    return measure(rival.port, rival.path, bodies, connections=connections, seconds=seconds)
 
 
-def _ids(count: int) -> list[str]:
-    return [f"id_{number * 7 % _ENTITIES}" for number in range(count)]
+def _bare_p50_milliseconds(settings: Settings, entities: int, features: int) -> float:
+    """Return how long Redis takes for the keys of a batch, asked by hiredis over a bare socket."""
+    assert settings.redis_url is not None  # noqa: S101 - of the benchmark's own making
+    url = urlsplit(settings.redis_url.get_secret_value())
+    keys = keys_of([f"prod_{number * 7}" for number in range(entities)], features)
+    command = hiredis.pack_command(("MGET", *keys))
+    took = []
+    with socket.create_connection((url.hostname, url.port)) as connection:
+        reader = hiredis.Reader()
+        for _ in range(_BARE_READS):
+            started = time.perf_counter()
+            connection.sendall(command)
+            while (answer := reader.gets()) is False:
+                reader.feed(connection.recv(1_000_000))
+            took.append(time.perf_counter() - started)
+            assert len(answer) == len(keys)  # noqa: S101 - a benchmark that reads nothing is none
+    return float(np.median(took)) * 1_000
 
 
 def _add_rows(table: Table, values: str, connections: int, loads: dict[str, Load]) -> None:
-    ratio = loads["gateway"].requests_per_second / loads["feast"].requests_per_second
+    feasts = [load for name, load in loads.items() if name != "gateway"]
     for name, load in loads.items():
+        ratios: Sequence[str] = ()
+        if name == "gateway":
+            best = max(feast.requests_per_second for feast in feasts)
+            least = min(feast.p99_milliseconds for feast in feasts)
+            ratios = (
+                f"{load.requests_per_second / best:.1f}×",
+                f"1/{least / load.p99_milliseconds:.1f}",
+            )
         table.add_row(
             values,
             str(connections),
@@ -79,5 +91,5 @@ def _add_rows(table: Table, values: str, connections: int, loads: dict[str, Load
             f"{load.requests_per_second:,.0f}",
             f"{load.p50_milliseconds:.2f}",
             f"{load.p99_milliseconds:.2f}",
-            f"{ratio:.1f}×" if name == "gateway" else "",
+            *ratios,
         )

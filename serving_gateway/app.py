@@ -48,6 +48,7 @@ def create_app(
     app = FastAPI(
         title="Feature gateway", version="1.0.0", description=_DESCRIPTION, lifespan=lifespan
     )
+    app.include_router(features.direct_router)
     app.include_router(features.router)
     app.include_router(administration.router)
     app.include_router(operations.router)

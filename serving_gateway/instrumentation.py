@@ -1,10 +1,10 @@
 """What the gateway measures. Recording is done per column, never per value."""
 
 import contextlib
-import itertools
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -14,7 +14,10 @@ from serving_gateway.reading import Part
 _LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _AGE_BUCKETS = (1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0, 604_800.0)
 # Event timestamps of online values cost a second question to Redis for each.
-_REQUESTS_PER_STALENESS_SAMPLE = 100
+_SECONDS_PER_STALENESS_SAMPLE = 1.0
+
+
+_Metric = TypeVar("_Metric", Counter, Histogram)
 
 
 class Instruments:
@@ -22,7 +25,8 @@ class Instruments:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._samples = itertools.count(1)
+        self._next_sample = time.monotonic()
+        self._known: dict[tuple[object, ...], Any] = {}
         self._served = self._counter(
             "feature_requests_total",
             "Values served, by the tier they came from.",
@@ -91,20 +95,24 @@ class Instruments:
         try:
             yield
         finally:
-            self._retrieval.labels(tier).observe(time.perf_counter() - started)
+            self._of(self._retrieval, tier).observe(time.perf_counter() - started)
 
     def samples_staleness(self) -> bool:
         """Tell, once in a while, that a request's values should come with their timestamps."""
-        return next(self._samples) % _REQUESTS_PER_STALENESS_SAMPLE == 0
+        now = time.monotonic()
+        if now < self._next_sample:
+            return False
+        self._next_sample = now + _SECONDS_PER_STALENESS_SAMPLE
+        return True
 
     def count_served(self, feature: FeatureVersion, tier: str, count: int) -> None:
         """Count values that a tier served."""
         if count:
-            self._served.labels(feature.feature_name, feature.version, tier).inc(count)
+            self._of(self._served, feature.feature_name, feature.version, tier).inc(count)
 
     def count_missed(self, feature: FeatureVersion, tier: str, count: int) -> None:
         """Count values that a tier did not have."""
-        self._missed.labels(feature.feature_name, feature.version, tier).inc(count)
+        self._of(self._missed, feature.feature_name, feature.version, tier).inc(count)
 
     def observe_staleness(self, feature: FeatureVersion, part: Part, *, now: datetime) -> None:
         """Record how old values are that came with their event timestamps."""
@@ -134,8 +142,8 @@ class Instruments:
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answered request."""
-        self._requests.labels(route, method, status).inc()
-        self._duration.labels(route).observe(seconds)
+        self._of(self._requests, route, method, status).inc()
+        self._of(self._duration, route).observe(seconds)
 
     def watch_breaker(self, tier: str, is_open: Callable[[], bool]) -> None:
         """Let a tier's state be recorded with the vital signs."""
@@ -151,6 +159,14 @@ class Instruments:
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def _of(self, metric: _Metric, *labels: str | int) -> _Metric:
+        """Return a metric of some labels, faster than Prometheus' client finds it."""
+        key = (metric, *labels)
+        found: _Metric | None = self._known.get(key)
+        if found is None:
+            found = self._known[key] = metric.labels(*labels)
+        return found
 
     def _counter(self, name: str, description: str, labels: tuple[str, ...]) -> Counter:
         return Counter(name, description, labels, registry=self._registry)

@@ -1,13 +1,15 @@
 """The deployed features and feature services, as read from Feast's registry."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.registry.versions import select_version
 from foundation.errors import StoreUnavailable, UnknownFeature, UnknownService
 
+_KEPT_SELECTIONS = 4_096
 REPO_PATH = Path(__file__).resolve().parent.parent
 
 
@@ -24,12 +26,15 @@ class Catalog:
     features: Sequence[FeatureVersion]
     services: Mapping[str, Sequence[str]]
     _by_name: Mapping[str, Mapping[str, FeatureVersion]] = field(init=False, repr=False)
+    _select: Callable[[str, str | None], FeatureVersion] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         by_name: dict[str, dict[str, FeatureVersion]] = {}
         for feature in sorted(self.features, key=lambda f: (f.feature_name, f.parsed_version)):
             by_name.setdefault(feature.feature_name, {})[feature.version] = feature
         object.__setattr__(self, "_by_name", by_name)
+        # The same few are asked for over and over; what callers make up must not pile up.
+        object.__setattr__(self, "_select", lru_cache(_KEPT_SELECTIONS)(self._newest_fitting))
 
     def versions(self, feature_name: str) -> Sequence[FeatureVersion]:
         """
@@ -54,6 +59,9 @@ class Catalog:
             UnknownVersion: The feature has no such version; the hint lists what exists.
             VersionNotServed: It has, but it is retired or staged.
         """
+        return self._select(feature_name, wanted)
+
+    def _newest_fitting(self, feature_name: str, wanted: str | None) -> FeatureVersion:
         return select_version(self.versions(feature_name), wanted)
 
     def service(self, service_name: str) -> dict[str, str]:

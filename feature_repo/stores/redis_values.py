@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import hiredis
 import pyarrow as pa
 import pyarrow.compute as pc
 import redis
@@ -138,8 +139,7 @@ async def read_texts(client: AsyncClient, keys: Sequence[str]) -> list[bytes | N
                 pipeline.get(key)
             found: list[bytes | None] = await pipeline.execute()
             return found
-        texts: list[bytes | None] = await client.mget(keys)
-        return texts
+        return await _mget(client, keys)
 
 
 TimedText = tuple[bytes, datetime] | None
@@ -185,6 +185,23 @@ async def read_timed_texts_async(
             pipeline.get(key)
             pipeline.pexpiretime(key)
         return _timed(features, await pipeline.execute())
+
+
+async def _mget(client: redis.asyncio.Redis, keys: Sequence[str]) -> list[bytes | None]:
+    """Do what `client.mget` does in a third of the time: the client packs commands in Python."""
+    command = hiredis.pack_command(("MGET", *keys))  # type: ignore[arg-type] # any length will do
+    connection = await client.connection_pool.get_connection()
+    try:
+        await connection.send_packed_command(command)
+        found: list[bytes | None] = await connection.read_response()
+    except redis.ResponseError:
+        raise
+    except BaseException:
+        await connection.disconnect(nowait=True)  # an answer may be left unread
+        raise
+    finally:
+        await client.connection_pool.release(connection)
+    return found
 
 
 def _refuse_nulls(feature: FeatureVersion, values: pa.Table) -> None:

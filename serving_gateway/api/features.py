@@ -4,11 +4,11 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel
 
 from foundation.errors import VersionNotServed
 from serving_gateway.answers import EntityAnswer, RowAnswer
-from serving_gateway.api.headers import Waits, answer_headers
+from serving_gateway.api.direct_route import DirectRoute, direct
+from serving_gateway.api.headers import TIMEOUT_PARAMETER, answer_headers, deadline_of
 from serving_gateway.api.models import (
     BatchRequest,
     BatchResponse,
@@ -26,36 +26,27 @@ from serving_gateway.feature_store import Candidates
 from serving_gateway.resources import Resources, resources_of
 from serving_gateway.version_choice import Wish
 
+direct_router = APIRouter(
+    prefix="/v1", tags=["features"], responses=RESPONSES, route_class=DirectRoute
+)
 router = APIRouter(prefix="/v1", tags=["features"], responses=RESPONSES)
 
-
-@router.get("/features", summary="List every feature version and feature service")
-async def list_features(request: Request) -> CatalogResponse:
-    """Return the whole catalog."""
-    catalog = resources_of(request).catalog.current
-    return CatalogResponse(
-        features=list(catalog.features),
-        services={name: list(members) for name, members in catalog.services.items()},
-    )
+SERVICE_NAME = {
+    "name": "service_name",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "example": "ranking_v1",
+}
 
 
-def _documented(body: type[BaseModel]) -> dict[str, object]:
-    """Describe a body that the route parses itself, for FastAPI would parse it twice."""
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": body.model_json_schema()}},
-        }
-    }
-
-
-@router.post(
+@direct_router.post(
     "/features/batch",
     summary="Read many features of many entities",
     response_model=BatchResponse,
-    openapi_extra=_documented(BatchRequest),
+    openapi_extra=direct(BatchRequest),
 )
-async def read_batch(request: Request, deadline: Waits) -> Response:
+async def read_batch(request: Request) -> Response:
     """
     Return every feature for every entity.
 
@@ -69,20 +60,18 @@ async def read_batch(request: Request, deadline: Waits) -> Response:
         asked.feature_names,
         Wish(asked.version, asked.versions, asked.user_id),
         is_timed=asked.metadata,
-        deadline=deadline,
+        deadline=deadline_of(request),
     )
     return _answer(b"values", answer.values(), answer, has_origins=asked.metadata)
 
 
-@router.post(
-    "/feature-services/{service_name}",
+@direct_router.post(
+    "/feature-services/{service_name}",  # noqa: FAST003 - the endpoint reads the path itself
     summary="Read a feature service for candidate products",
     response_model=ServiceResponse,
-    openapi_extra=_documented(ServiceRequest),
+    openapi_extra=direct(ServiceRequest, [SERVICE_NAME]),
 )
-async def read_service(
-    request: Request, service_name: Annotated[str, Path(examples=["ranking_v1"])], deadline: Waits
-) -> Response:
+async def read_service(request: Request) -> Response:
     """
     Return a row a product, with every feature of the service: of the product, the user, or both.
 
@@ -91,13 +80,23 @@ async def read_service(
     """
     asked = ServiceRequest.model_validate_json(await request.body())
     answer = await resources_of(request).store.read_service(
-        service_name,
+        request.path_params["service_name"],
         Candidates(asked.product_ids, asked.user_id, asked.query, asked.query_embedding),
         Wish(asked.version, asked.versions, asked.user_id),
         is_timed=asked.metadata,
-        deadline=deadline,
+        deadline=deadline_of(request),
     )
     return _answer(b"rows", answer.rows(), answer, has_origins=asked.metadata)
+
+
+@router.get("/features", summary="List every feature version and feature service")
+async def list_features(request: Request) -> CatalogResponse:
+    """Return the whole catalog."""
+    catalog = resources_of(request).catalog.current
+    return CatalogResponse(
+        features=list(catalog.features),
+        services={name: list(members) for name, members in catalog.services.items()},
+    )
 
 
 @router.get("/features/{feature_name}", summary="Show one feature")
@@ -115,6 +114,7 @@ async def show_feature(request: Request, feature_name: str) -> FeatureResponse:
 @router.get(
     "/features/{feature_name}/values/{entity_id:path}",
     summary="Read one value",
+    openapi_extra={"parameters": [TIMEOUT_PARAMETER]},
     response_model_exclude_unset=True,  # metadata that nobody asked for
 )
 async def read_value(
@@ -122,7 +122,6 @@ async def read_value(
     response: Response,
     feature_name: str,
     entity_id: Annotated[EntityId, Path(examples=["prod_123"])],
-    deadline: Waits,
     version: Annotated[Version | None, Query(examples=["1.0.0"])] = None,
     user_id: Annotated[
         EntityId | None, Query(description="Whose experiments apply.", examples=["user_456"])
@@ -138,7 +137,7 @@ async def read_value(
         [feature_name],
         Wish(version, user_id=user_id),
         is_timed=metadata,
-        deadline=deadline,
+        deadline=deadline_of(request),
     )
     response.headers.update(answer_headers(answer))
     [collected] = answer.reading.columns

@@ -1,29 +1,42 @@
 """What requests and answers say in their headers."""
 
 from email.utils import format_datetime
-from typing import Annotated
 
-from fastapi import Depends, Header
+from starlette.requests import Request
 
+from foundation.errors import ContractViolation
 from serving_gateway.answers import Answer
-from serving_gateway.deadline import Deadline
+from serving_gateway.deadline import NO_DEADLINE, Deadline
+
+_LONGEST_MILLISECONDS = 60_000
 
 
-def _deadline(
-    x_timeout_ms: Annotated[
-        int | None,
-        Header(
-            ge=1,
-            le=60_000,
-            description="How long you wait, in milliseconds. What takes longer is left out, and "
-            "the answer is `degraded`.",
-        ),
-    ] = None,
-) -> Deadline:
-    return Deadline(None if x_timeout_ms is None else x_timeout_ms / 1_000)
+TIMEOUT_PARAMETER = {
+    "name": "X-Timeout-Ms",
+    "in": "header",
+    "required": False,
+    "description": "How long you wait, in milliseconds. What takes longer is left out, and the "
+    "answer is `degraded`.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": _LONGEST_MILLISECONDS},
+}
 
 
-Waits = Annotated[Deadline, Depends(_deadline)]
+def deadline_of(request: Request) -> Deadline:
+    """
+    Return when the caller of a request is gone.
+
+    Raises:
+        ContractViolation: The header is no whole number of milliseconds within its range.
+    """
+    given = request.headers.get("x-timeout-ms")
+    if given is None:
+        return NO_DEADLINE
+    if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= _LONGEST_MILLISECONDS):
+        raise ContractViolation(
+            f"X-Timeout-Ms: {given[:20]!r} is not a number of milliseconds",
+            hint=f"Send a whole number from 1 to {_LONGEST_MILLISECONDS}, or no such header.",
+        )
+    return Deadline(int(given) / 1_000)
 
 
 def answer_headers(answer: Answer) -> dict[str, str]:

@@ -5,7 +5,7 @@ import time
 import uuid
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foundation.errors import LimitExceeded
@@ -41,19 +41,21 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = _request_id(Headers(scope=scope))
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
+        header = (_HEADER.lower().encode(), request_id.encode())
         status: int | None = None
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[_HEADER] = request_id
+                message["headers"].append(header)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self._app(scope, self._capped(scope, receive), send_with_id)
+                await self._app(scope, self._capped(headers, receive), send_with_id)
             except Exception as error:
                 if status is not None:  # half an answer is out; the server cuts the connection
                     raise
@@ -63,9 +65,9 @@ class RequestMiddleware:
                 seconds = time.perf_counter() - started
                 self._instruments.count_request(route, scope["method"], status or 500, seconds)
 
-    def _capped(self, scope: Scope, receive: Receive) -> Receive:
+    def _capped(self, headers: Headers, receive: Receive) -> Receive:
         """Return `receive`, refusing a body that says it is too long or turns out to be."""
-        declared = int(Headers(scope=scope).get("content-length", "0"))
+        declared = int(headers.get("content-length", "0"))
         received = 0
 
         async def capped() -> Message:
