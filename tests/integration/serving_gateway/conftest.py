@@ -57,7 +57,7 @@ def gateway_on(
 def store_value(valkey: redis.Redis, feature_name: str, identifier: str, text: str) -> None:
     """Put a value's JSON text where the gateway looks for it."""
     [key] = redis_keys(feature_name, SERVED[feature_name], [entity_id([identifier])])
-    valkey.set(key, text)
+    valkey.set(key, text, ex=60)
 
 
 def read_batch(client: httpx.Client, **body: Any) -> dict[str, Any]:  # noqa: ANN401 - what tests send

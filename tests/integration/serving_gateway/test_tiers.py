@@ -283,8 +283,8 @@ def test_values_are_removed_by_hand(
     """By entity, by feature and version, or both; the next reader gets what PostgreSQL has."""
     for version in ("1.0.0", "1.1.0"):
         for key in redis_keys(POPULARITY, version, ["p1", "p2"]):
-            valkey.set(key, "0.5")
-    valkey.set(redis_keys(FRESHNESS, "1.0.0", ["p1"])[0], "0.5")
+            valkey.set(key, "0.5", ex=60)
+    valkey.set(redis_keys(FRESHNESS, "1.0.0", ["p1"])[0], "0.5", ex=60)
     _store_latest(settings, POPULARITY, "p1", 0.75, version="1.1.0")
 
     def invalidate(**body: Any) -> int:  # noqa: ANN401 - any field

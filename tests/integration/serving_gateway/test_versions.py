@@ -41,7 +41,7 @@ def rules(tmp_path: Path) -> Path:
 def client(applied: Settings, valkey: redis.Redis, rules: Path) -> Iterator[httpx.Client]:
     """Yield a client of a gateway that follows the file, with a value of each version."""
     for version, text in VALUES.items():
-        valkey.set(redis_keys("popularity_score", version, ["p1"])[0], text)
+        valkey.set(redis_keys("popularity_score", version, ["p1"])[0], text, ex=60)
     settings = applied.model_copy(
         update={"serving_rules": rules, "serving_rules_refresh_seconds": 0.05}
     )
