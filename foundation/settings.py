@@ -16,7 +16,11 @@ PREFIX = "FEATURE_STORE_"
 # What pydantic puts before messages of our own validators.
 _OURS = "Value error, "
 # Settings that mean nothing without each other.
-_TOGETHER = (("oidc_issuer", "oidc_audience", "oidc_jwks_url"),)
+_TOGETHER = (
+    ("gateway_tls_certificate", "gateway_tls_key"),
+    ("redis_tls_certificate", "redis_tls_key"),
+    ("oidc_issuer", "oidc_audience", "oidc_jwks_url"),
+)
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -45,6 +49,13 @@ class Settings(BaseSettings):
     redis_cluster: bool = Field(
         default=False, description="Whether redis_url names a node of a Redis Cluster."
     )
+    redis_tls_ca: Path | None = Field(
+        default=None, description="Authorities that may vouch for Redis; unset: the system's."
+    )
+    redis_tls_certificate: Path | None = Field(
+        default=None, description="What a client shows to a Redis that asks for it."
+    )
+    redis_tls_key: Path | None = Field(default=None, description="Its private key.")
     postgres_connect_timeout_seconds: int = Field(default=5, ge=1)
     redis_connect_timeout_seconds: float = Field(default=1.0, gt=0)
     redis_timeout_seconds: float = Field(
@@ -72,6 +83,10 @@ class Settings(BaseSettings):
     )
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(default=8080, ge=1, le=65535)
+    gateway_tls_certificate: Path | None = Field(
+        default=None, description="PEM file of the certificate chain; unset: plain HTTP."
+    )
+    gateway_tls_key: Path | None = Field(default=None, description="PEM file of its private key.")
     authentication: Literal["on", "off"] = Field(
         default="on", description="Whether the gateway asks its callers for credentials."
     )
@@ -176,6 +191,14 @@ class Settings(BaseSettings):
             if parts.scheme != "https" and not (parts.scheme == "http" and local):
                 raise ValueError("must start with https:// (http:// on this machine only)")
         return value
+
+    @model_validator(mode="after")
+    def _check_that_redis_is_encrypted(self) -> "Settings":
+        wanted = self.redis_tls_ca is not None or self.redis_tls_certificate is not None
+        url = self.redis_url.get_secret_value() if self.redis_url else ""
+        if wanted and not url.startswith("rediss://"):
+            raise ValueError(f"{PREFIX}REDIS_URL: must start with rediss:// to be encrypted")
+        return self
 
     @model_validator(mode="after")
     def _check_that_pairs_are_whole(self) -> "Settings":

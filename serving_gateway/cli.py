@@ -43,8 +43,9 @@ def serve(
         host=host or settings.gateway_host,
         port=port or settings.gateway_port,
     )
+    scheme = "https" if config.is_ssl else "http"
     console.print(
-        f"Gateway on http://{config.host}:{config.port}, its documentation under /docs\n"
+        f"Gateway on {scheme}://{config.host}:{config.port}, its documentation under /docs\n"
         + (_KEYS_NEEDED if settings.authentication == "on" else "Authentication is off."),
         highlight=False,
     )

@@ -2,16 +2,20 @@
 
 import asyncio
 import ipaddress
+import ssl
 from collections.abc import Callable
 from functools import partial
 from typing import cast
 
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
 from foundation.errors import ConfigurationError
 from foundation.settings import Settings
 from serving_gateway.slow_clients import PatientProtocol
+
+_log = structlog.get_logger()
 
 
 def server_config(
@@ -27,9 +31,13 @@ def server_config(
         port: Port to listen on; 0 for any free one.
 
     Raises:
-        ConfigurationError: It would serve whoever comes, from other machines too.
+        ConfigurationError: It would serve whoever comes, from other machines too; or its
+            certificate can't be used.
     """
     _check_exposure(settings, host)
+    _check_certificate(settings)
+    if settings.gateway_tls_certificate is None and not _is_loopback(host):
+        _log.warning("gateway_not_encrypted", host=host)
     protocol = partial(PatientProtocol, patience_seconds=settings.request_read_timeout_seconds)
     return uvicorn.Config(
         app,
@@ -38,6 +46,8 @@ def server_config(
         loop="uvloop",
         http=cast("type[asyncio.Protocol]", protocol),
         ws="none",
+        ssl_certfile=settings.gateway_tls_certificate,
+        ssl_keyfile=settings.gateway_tls_key,
         access_log=False,
         log_level="warning",
         server_header=False,
@@ -56,6 +66,23 @@ def _check_exposure(settings: Settings, host: str) -> None:
         hint="Set FEATURE_STORE_AUTHENTICATION to on, listen on 127.0.0.1, or say that this is "
         "wanted: FEATURE_STORE_UNAUTHENTICATED_BEYOND_LOOPBACK=true.",
     )
+
+
+def _check_certificate(settings: Settings) -> None:
+    if settings.gateway_tls_certificate is None or settings.gateway_tls_key is None:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            settings.gateway_tls_certificate,
+            settings.gateway_tls_key,
+            password="",  # instead of asking for one at the terminal
+        )
+    except OSError as error:  # ssl.SSLError is one, too
+        raise ConfigurationError(
+            f"{settings.gateway_tls_certificate} and {settings.gateway_tls_key}: {error}",
+            hint="FEATURE_STORE_GATEWAY_TLS_CERTIFICATE and FEATURE_STORE_GATEWAY_TLS_KEY must "
+            "name PEM files: the certificate chain, and its private key without a password.",
+        ) from error
 
 
 def _is_loopback(host: str) -> bool:

@@ -31,5 +31,6 @@ class Caller:
 
 def included_scopes(names: Iterable[str]) -> frozenset[AccessScope]:
     """Return the scopes that these names grant; those of other services grant nothing."""
-    granted = {scope for scope in AccessScope if scope in set(names)}
-    return frozenset(AccessScope) if AccessScope.ADMIN in granted else frozenset(granted)
+    named = set(names)
+    granted = frozenset(scope for scope in AccessScope if scope in named)
+    return frozenset(AccessScope) if AccessScope.ADMIN in granted else granted
