@@ -51,6 +51,8 @@ def server_config(
         access_log=False,
         log_level="warning",
         server_header=False,
+        # Or a request's log fields would show up with the next one of its connection.
+        reset_contextvars=True,
     )
 
 

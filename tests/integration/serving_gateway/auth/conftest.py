@@ -87,3 +87,12 @@ def guarded_gateway(applied: Settings, keys: Mapping[str, str]) -> Iterator[http
     """Yield a client, without a credential, of a gateway that asks for one."""
     with gateway_on(guarded(applied), authentication="on") as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def slow_address(applied: Settings, keys: Mapping[str, str]) -> Iterator[tuple[str, int]]:  # noqa: ARG001 - stored first
+    """Yield the address of a gateway that soon loses patience."""
+    settings = guarded(applied, request_read_timeout_seconds=0.2)
+    with gateway_on(settings, authentication="on") as client:
+        assert client.base_url.port is not None
+        yield client.base_url.host, client.base_url.port

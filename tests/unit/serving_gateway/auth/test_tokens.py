@@ -3,6 +3,7 @@
 import base64
 import time
 from datetime import timedelta
+from typing import Any
 
 import jwt
 import orjson
@@ -72,7 +73,7 @@ def test_clocks_may_differ_a_little() -> None:
     ],
 )
 def test_a_token_for_others_or_another_time_is_refused(
-    changes: dict[str, object], reason: str
+    changes: dict[str, Any], reason: str
 ) -> None:
     """Its signature is good, its claims are not."""
     with pytest.raises(NotAuthenticated) as caught:
@@ -97,7 +98,7 @@ def test_a_token_of_another_key_is_refused() -> None:
 
 def test_only_asymmetric_signatures_count() -> None:
     """Neither none nor a signature with what is public."""
-    unsigned = jwt.encode({"sub": "alice"}, None, "none", {"kid": "k1"})
+    unsigned = jwt.encode({"sub": "alice"}, "", "none", {"kid": "k1"})
     public = jwt.encode({"sub": "alice"}, str(_SIGNER.published["n"]), "HS256", {"kid": "k1"})
     for token in (unsigned, public):
         with pytest.raises(NotAuthenticated) as caught:
