@@ -3,6 +3,7 @@
 import difflib
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -194,19 +195,19 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_that_redis_is_encrypted(self) -> "Settings":
-        wanted = self.redis_tls_ca is not None or self.redis_tls_certificate is not None
         url = self.redis_url.get_secret_value() if self.redis_url else ""
-        if wanted and not url.startswith("rediss://"):
-            raise ValueError(f"{PREFIX}REDIS_URL: must start with rediss:// to be encrypted")
+        for name in ("redis_tls_ca", "redis_tls_certificate"):
+            if getattr(self, name) is not None and not url.startswith("rediss://"):
+                raise ValueError(f"{_variables([name])} needs a redis_url of rediss://")
         return self
 
     @model_validator(mode="after")
-    def _check_that_pairs_are_whole(self) -> "Settings":
+    def _check_that_groups_are_whole(self) -> "Settings":
         for names in _TOGETHER:
             missing = [name for name in names if getattr(self, name) is None]
-            if missing and len(missing) < len(names):
-                variables = " and ".join(PREFIX + name.upper() for name in missing)
-                raise ValueError(f"{variables} must be set, too")
+            present = [name for name in names if name not in missing]
+            if missing and present:
+                raise ValueError(f"{_variables(present)} needs {_variables(missing)}, too")
         return self
 
     @field_validator("embedding_command")
@@ -238,6 +239,10 @@ def load_settings() -> Settings:
             "wrong settings:\n  " + "\n  ".join(lines),
             hint="Correct them in the environment or in the .env file.",
         ) from None
+
+
+def _variables(names: Sequence[str]) -> str:
+    return " and ".join(PREFIX + name.upper() for name in names)
 
 
 def _require_scheme(value: SecretStr | None, schemes: tuple[str, ...]) -> None:

@@ -73,7 +73,7 @@ class GuardedApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the document."""
         schema = super().openapi()
-        schema["components"]["securitySchemes"] = _SCHEMES
+        schema.setdefault("components", {})["securitySchemes"] = _SCHEMES
         for operation in _operations(schema):
             if operation.setdefault("security", requires(AccessScope.READ)["security"]):
                 operation["responses"] |= REFUSALS

@@ -98,7 +98,7 @@ def test_a_wrong_certificate_stops_the_start(papers: Papers, other_papers: Paper
         )
         with pytest.raises(ConfigurationError, match=key.name):
             server_config("app", settings, host="127.0.0.1", port=0)
-    with pytest.raises(ValueError, match="GATEWAY_TLS_KEY must be set, too"):
+    with pytest.raises(ValueError, match="needs FEATURE_STORE_GATEWAY_TLS_KEY"):
         _with(Settings(), gateway_tls_certificate=papers.certificate)
 
 
