@@ -1,6 +1,7 @@
 """Requests a second of the gateway and of `feast serve`: same Redis and values, one worker each."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from feature_repo.stores.redis_values import write_values
 from foundation import clock
 from foundation.cli import console
 from foundation.redis import connect
+from serving_gateway.auth.api_keys import new_key
+from serving_gateway.auth.key_table import store_key
+from serving_gateway.auth.scopes import AccessScope
 
 _ENTITIES = 10_000
 _SHAPES = ((1, 3), (100, 3))
@@ -34,6 +38,11 @@ def run(*, seconds: float) -> None:
             rows = made_up_values(_ENTITIES, feature.feature_type, at=clock.now())
             write_values(client, feature, rows, now=clock.now())
         client.close()
+        key, kept = new_key(
+            "benchmark", frozenset({AccessScope.READ}), now=clock.now(), expires_at=None
+        )
+        store_key(settings, kept)
+        os.environ["FEATURE_STORE_CALLER_REQUESTS_PER_SECOND"] = "0"
         ours, feasts = free_port(), free_port()
         gateway = [sys.executable, "-m", "serving_gateway", "serve", "--port", str(ours)]
         feast = [str(Path(sys.executable).with_name("feast")), "-c", str(REPO_PATH), "serve"]
@@ -49,7 +58,7 @@ def run(*, seconds: float) -> None:
                         ("feast", feasts, "/get-online-features", _feast_body(features, entities)),
                     ):
                         loads[name] = measure(
-                            port, path, body, connections=connections, seconds=seconds
+                            port, path, body, connections=connections, seconds=seconds, key=key
                         )
                     _add_rows(table, f"{entities} × {len(features)}", connections, loads)
     console.print(table)

@@ -25,13 +25,19 @@ class Load:
     p99_milliseconds: float
 
 
-def measure(port: int, path: str, body: bytes, *, connections: int, seconds: float) -> Load:
-    """Send the same request over and over, on several connections at once."""
-    return asyncio.run(_measure(port, path, body, connections, seconds))
+def measure(
+    port: int, path: str, body: bytes, *, connections: int, seconds: float, key: str | None = None
+) -> Load:
+    """Send the same request over and over, on several connections at once, with an API key."""
+    return asyncio.run(_measure(port, path, body, connections, seconds, key))
 
 
-async def _measure(port: int, path: str, body: bytes, connections: int, seconds: float) -> Load:
+async def _measure(
+    port: int, path: str, body: bytes, connections: int, seconds: float, key: str | None
+) -> Load:
     head = f"POST {path} HTTP/1.1\r\nhost: {HOST}\r\ncontent-type: application/json\r\n"
+    if key is not None:
+        head += f"authorization: Bearer {key}\r\n"
     request = f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
     await asyncio.gather(*(_repeat(port, request, 0.5) for _ in range(connections)))  # warms up
     started = time.perf_counter()

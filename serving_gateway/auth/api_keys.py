@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from foundation.errors import NotAuthenticated
 from serving_gateway.auth.scopes import AccessScope, Caller, included_scopes
@@ -45,6 +46,11 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None = None
+
+    @cached_property
+    def caller(self) -> Caller:
+        """Who asks with it."""
+        return Caller(f"key:{self.key_id}", included_scopes(self.scopes), self.expires_at)
 
     def status(self, now: datetime) -> str:
         """Return `revoked`, `expired` or `active`."""
@@ -104,4 +110,4 @@ def verify_key(
             reason=status,
             hint="Ask the gateway's operator for a new one.",
         )
-    return Caller(f"key:{key.key_id}", included_scopes(key.scopes), key.expires_at)
+    return key.caller

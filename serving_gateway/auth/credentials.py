@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from foundation.errors import NotAuthenticated
 
+_HEADERS = frozenset({b"authorization", b"x-api-key"})
 _LONGEST = 16_384
 _HINT = "Send `Authorization: Bearer <API key or token>`, or `X-API-Key: <API key>`."
 
@@ -35,7 +36,7 @@ def find_credential(headers: Iterable[tuple[bytes, bytes]]) -> Credential:
     Raises:
         NotAuthenticated: There is none, more than one, or none that can be understood.
     """
-    found = [entry for entry in headers if entry[0] in {b"authorization", b"x-api-key"}]
+    found = [entry for entry in headers if entry[0] in _HEADERS]
     if not found:
         raise NotAuthenticated("no credential was sent", reason="missing", hint=_HINT)
     if len(found) > 1:

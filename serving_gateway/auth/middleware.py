@@ -45,5 +45,9 @@ class AuthenticationMiddleware:
                 _log.info("request_refused", reason=error.reason, detail=error.message)
             await answer(error)(scope, receive, send)
             return
-        with structlog.contextvars.bound_contextvars(caller=caller.name):
+        # bound_contextvars would do the same, and look at every other field for it.
+        tokens = structlog.contextvars.bind_contextvars(caller=caller.name)
+        try:
             await self._app(scope, receive, send)
+        finally:
+            structlog.contextvars.reset_contextvars(**tokens)

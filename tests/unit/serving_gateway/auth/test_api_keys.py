@@ -1,5 +1,6 @@
 """API keys: their form, and which are good."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -51,7 +52,7 @@ def test_of_a_key_only_its_hash_is_kept() -> None:
 def test_an_ended_key_is_refused(at: datetime, revoked_at: datetime | None, reason: str) -> None:
     """From the instant at which it expires, or at once when it is revoked."""
     text, key = new_key("test", frozenset(), now=NOW, expires_at=NOW + _DAY)
-    ended = ApiKey(**{**vars(key), "revoked_at": revoked_at})
+    ended = replace(key, revoked_at=revoked_at)
     with pytest.raises(NotAuthenticated) as caught:
         verify_key(text, digest_of(text), {key.key_id: ended}, now=at)
     assert caught.value.reason == reason

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,10 +111,7 @@ def test_a_revoked_key_ends_at_the_next_reading() -> None:
     token = memory.signers[0].token()
     for credential in (memory.texts[0], token, token):
         gate.admit(_request(credential), AccessScope.READ)
-    memory.keys = {
-        name: ApiKey(**{**vars(key), "revoked_at": clock.now()})
-        for name, key in memory.keys.items()
-    }
+    memory.keys = {name: replace(key, revoked_at=clock.now()) for name, key in memory.keys.items()}
     memory.signers = [Signer("k2")]
     asyncio.run(memory.refresh())
     for credential, reason in ((memory.texts[0], "revoked"), (token, "signature")):
