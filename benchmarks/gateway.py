@@ -51,7 +51,14 @@ _CAPTION = "Ratios of the gateway to the better of Feast's two layouts."
 
 def _measure(rival: Rival, entities: int, features: int, connections: int, seconds: float) -> Load:
     bodies = rival.bodies(entities, features)
-    return measure(rival.port, rival.path, bodies, connections=connections, seconds=seconds)
+    return measure(
+        rival.port,
+        rival.path,
+        bodies,
+        connections=connections,
+        seconds=seconds,
+        headers=rival.headers,
+    )
 
 
 def _bare_p50_milliseconds(settings: Settings, entities: int, features: int) -> float:
@@ -59,7 +66,7 @@ def _bare_p50_milliseconds(settings: Settings, entities: int, features: int) -> 
     assert settings.redis_url is not None  # noqa: S101 - of the benchmark's own making
     url = urlsplit(settings.redis_url.get_secret_value())
     keys = keys_of([f"prod_{number * 7}" for number in range(entities)], features)
-    command = hiredis.pack_command(("MGET", *keys))
+    command = hiredis.pack_command(("MGET", *keys))  # type: ignore[arg-type] # any length will do
     took = []
     with socket.create_connection((url.hostname, url.port)) as connection:
         reader = hiredis.Reader()

@@ -26,6 +26,9 @@ from feature_repo.stores.redis_values import write_values
 from foundation import clock, embedded
 from foundation.redis import connect
 from foundation.settings import Settings, load_settings
+from serving_gateway.auth.api_keys import new_key
+from serving_gateway.auth.key_table import store_key
+from serving_gateway.auth.scopes import AccessScope
 
 ENTITY_COUNT = 2_000
 FEATURE_COUNT = 50
@@ -42,6 +45,7 @@ class Rival:
         port: Where it listens.
         path: Of the route that reads a batch.
         features: What the route calls the features, in order.
+        headers: That requests need besides the usual ones.
     """
 
     name: str
@@ -78,7 +82,7 @@ def running_rivals() -> Iterator[tuple[Settings, list[Rival]]]:
             "feast serve, one view": [_names()],
         }
         with contextlib.ExitStack() as stack:
-            rivals = [_run_gateway(stack)]
+            rivals = [_run_gateway(stack, settings)]
             for number, (name, views) in enumerate(layouts.items()):
                 repository = folder / str(number)
                 references = _fill_feasts(repository, redis_url, views, values)
@@ -90,8 +94,8 @@ def running_rivals() -> Iterator[tuple[Settings, list[Rival]]]:
 def running_valkey() -> Iterator[str]:
     """Run a Valkey on a TCP port, the only way in that Feast knows, until the block ends."""
     port = free_port()
-    command = [embedded.valkey_binary(), "--port", str(port), "--bind", HOST, "--save", ""]
-    with running_process(command, port=port):
+    options = ["--port", str(port), "--bind", HOST, "--save", ""]
+    with running_process([embedded.valkey_binary(), *options], port=port):
         yield f"redis://{HOST}:{port}"
 
 
@@ -172,11 +176,18 @@ def _fill_feasts(
     return references
 
 
-def _run_gateway(stack: contextlib.ExitStack) -> Rival:
+def _run_gateway(stack: contextlib.ExitStack, settings: Settings) -> Rival:
+    """Run a gateway with everything on: metrics, authentication, limits."""
+    scopes = frozenset({AccessScope.READ})
+    key, kept = new_key("benchmark", scopes, now=clock.now(), expires_at=None)
+    store_key(settings, kept)
+    os.environ["FEATURE_STORE_CALLER_REQUESTS_PER_SECOND"] = "1000000"
     port = free_port()
     command = [sys.executable, "-m", "serving_gateway", "serve", "--port", str(port)]
     stack.enter_context(running_process(command, port=port))
-    return Rival("gateway", port, "/v1/features/batch", _names())
+    return Rival(
+        "gateway", port, "/v1/features/batch", _names(), f"authorization: Bearer {key}\r\n"
+    )
 
 
 def _run_feast(

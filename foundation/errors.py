@@ -65,3 +65,38 @@ class VersionNotServed(FeatureStoreError):
 
 class LimitExceeded(FeatureStoreError):
     """A request asks for more than the configured limit."""
+
+
+class UnknownKey(FeatureStoreError):
+    """No API key has that id."""
+
+
+class Refused(FeatureStoreError):
+    """
+    A caller of the gateway may not have what was asked for.
+
+    Args:
+        message: What is wrong, without the credential.
+        reason: The same in one constant word, for metrics.
+        hint: What the caller can do about it.
+        retry_after_seconds: When asking again may help; 0 if it won't.
+    """
+
+    def __init__(
+        self, message: str, *, reason: str, hint: str = "", retry_after_seconds: float = 0.0
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+        self.retry_after_seconds = retry_after_seconds
+
+
+class NotAuthenticated(Refused):
+    """The credential is missing, wrong, expired or revoked."""
+
+
+class NotAllowed(Refused):
+    """The credential does not allow what was asked for."""
+
+
+class TooManyRequests(Refused):
+    """The caller asks more often than it may."""

@@ -29,6 +29,7 @@ def connect(settings: Settings) -> Client:
     try:
         client: Client = kind.from_url(
             url,
+            **_encryption(settings),
             socket_timeout=settings.redis_write_timeout_seconds,
             socket_connect_timeout=settings.redis_connect_timeout_seconds,
         )
@@ -49,9 +50,20 @@ def connect_async(settings: Settings) -> AsyncClient:
     kind = redis.asyncio.RedisCluster if settings.redis_cluster else redis.asyncio.Redis
     client: AsyncClient = kind.from_url(
         url,
+        **_encryption(settings),
         socket_connect_timeout=settings.redis_connect_timeout_seconds,
         max_connections=settings.redis_max_connections,
         # Once, for a connection that died in the pool; whoever waits for a value can't wait longer.
         retry=Retry(NoBackoff(), retries=1, supported_errors=(redis.ConnectionError,)),
     )
     return client
+
+
+def _encryption(settings: Settings) -> dict[str, str]:
+    """Return what a client of a rediss:// URL is told besides; the server's name is checked."""
+    files = {
+        "ssl_ca_certs": settings.redis_tls_ca,
+        "ssl_certfile": settings.redis_tls_certificate,
+        "ssl_keyfile": settings.redis_tls_key,
+    }
+    return {name: str(path) for name, path in files.items() if path is not None}

@@ -3,10 +3,12 @@
 import difflib
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from foundation.errors import ConfigurationError
@@ -14,6 +16,12 @@ from foundation.errors import ConfigurationError
 PREFIX = "FEATURE_STORE_"
 # What pydantic puts before messages of our own validators.
 _OURS = "Value error, "
+# Settings that mean nothing without each other.
+_TOGETHER = (
+    ("gateway_tls_certificate", "gateway_tls_key"),
+    ("redis_tls_certificate", "redis_tls_key"),
+    ("oidc_issuer", "oidc_audience", "oidc_jwks_url"),
+)
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -42,6 +50,13 @@ class Settings(BaseSettings):
     redis_cluster: bool = Field(
         default=False, description="Whether redis_url names a node of a Redis Cluster."
     )
+    redis_tls_ca: Path | None = Field(
+        default=None, description="Authorities that may vouch for Redis; unset: the system's."
+    )
+    redis_tls_certificate: Path | None = Field(
+        default=None, description="What a client shows to a Redis that asks for it."
+    )
+    redis_tls_key: Path | None = Field(default=None, description="Its private key.")
     postgres_connect_timeout_seconds: int = Field(default=5, ge=1)
     redis_connect_timeout_seconds: float = Field(default=1.0, gt=0)
     redis_timeout_seconds: float = Field(
@@ -69,6 +84,39 @@ class Settings(BaseSettings):
     )
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(default=8080, ge=1, le=65535)
+    gateway_tls_certificate: Path | None = Field(
+        default=None, description="PEM file of the certificate chain; unset: plain HTTP."
+    )
+    gateway_tls_key: Path | None = Field(default=None, description="PEM file of its private key.")
+    authentication: Literal["on", "off"] = Field(
+        default="on", description="Whether the gateway asks its callers for credentials."
+    )
+    unauthenticated_beyond_loopback: bool = Field(
+        default=False, description="Whether it may be reached from elsewhere without asking."
+    )
+    credential_refresh_seconds: float = Field(default=2.0, gt=0)
+    caller_requests_per_second: float = Field(
+        default=1_000.0, ge=0, description="Of each caller and gateway process; 0: no limit."
+    )
+    caller_requests_burst: int = Field(default=2_000, ge=1)
+    failed_credentials_per_minute: int = Field(
+        default=30, ge=0, description="Of each client address; 0: no limit."
+    )
+    oidc_issuer: str | None = Field(
+        default=None, min_length=1, description="`iss` of accepted tokens; unset: no tokens."
+    )
+    oidc_audience: str | None = Field(default=None, min_length=1)
+    oidc_jwks_url: str | None = Field(
+        default=None, description="Where the identity provider publishes its keys."
+    )
+    oidc_scope_claim: str = "scope"
+    oidc_read_scope: str = "read"
+    oidc_admin_scope: str = "admin"
+    oidc_leeway_seconds: float = Field(default=30.0, ge=0, le=300)
+    oidc_refresh_seconds: float = Field(default=300.0, gt=0)
+    request_read_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="How long a request may take to arrive."
+    )
     max_request_entities: int = Field(default=1_000, ge=1)
     max_request_features: int = Field(default=100, ge=1)
     max_request_bytes: int = Field(default=1_048_576, ge=1_024)
@@ -134,6 +182,34 @@ class Settings(BaseSettings):
         _require_scheme(value, ("redis://", "rediss://", "unix://"))
         return value
 
+    @field_validator("oidc_jwks_url")
+    @classmethod
+    def _check_jwks_scheme(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            # Who can change the keys on their way can make tokens.
+            local = parts.hostname in {"127.0.0.1", "::1", "localhost"}
+            if parts.scheme != "https" and not (parts.scheme == "http" and local):
+                raise ValueError("must start with https:// (http:// on this machine only)")
+        return value
+
+    @model_validator(mode="after")
+    def _check_that_redis_is_encrypted(self) -> "Settings":
+        url = self.redis_url.get_secret_value() if self.redis_url else ""
+        for name in ("redis_tls_ca", "redis_tls_certificate"):
+            if getattr(self, name) is not None and not url.startswith("rediss://"):
+                raise ValueError(f"{_variables([name])} needs a redis_url of rediss://")
+        return self
+
+    @model_validator(mode="after")
+    def _check_that_groups_are_whole(self) -> "Settings":
+        for names in _TOGETHER:
+            missing = [name for name in names if getattr(self, name) is None]
+            present = [name for name in names if name not in missing]
+            if missing and present:
+                raise ValueError(f"{_variables(present)} needs {_variables(missing)}, too")
+        return self
+
     @field_validator("embedding_command")
     @classmethod
     def _check_command_line(cls, value: str | None) -> str | None:
@@ -155,13 +231,18 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         lines = [
-            f"{PREFIX}{str(detail['loc'][0]).upper()}: " + detail["msg"].removeprefix(_OURS)
+            "".join(f"{PREFIX}{str(name).upper()}: " for name in detail["loc"][:1])
+            + detail["msg"].removeprefix(_OURS)
             for detail in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigurationError(
             "wrong settings:\n  " + "\n  ".join(lines),
             hint="Correct them in the environment or in the .env file.",
         ) from None
+
+
+def _variables(names: Sequence[str]) -> str:
+    return " and ".join(PREFIX + name.upper() for name in names)
 
 
 def _require_scheme(value: SecretStr | None, schemes: tuple[str, ...]) -> None:

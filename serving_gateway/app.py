@@ -9,6 +9,11 @@ from feature_repo.registry.catalog import Catalog, read_catalog
 from foundation.settings import Settings
 from serving_gateway.api import administration, features, operations, problems
 from serving_gateway.api.middleware import RequestMiddleware
+from serving_gateway.auth.access import GuardedApp
+from serving_gateway.auth.authenticator import build_authenticator
+from serving_gateway.auth.gate import build_gate
+from serving_gateway.auth.instrumentation import AuthenticationInstruments
+from serving_gateway.auth.middleware import AuthenticationMiddleware
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.resources import running
 
@@ -39,13 +44,17 @@ def create_app(
         catalog_reader: Reads the catalog.
     """
     instruments = Instruments()
+    authenticator = build_authenticator(settings) if settings.authentication == "on" else None
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running(app, settings, instruments, catalog_reader):
+        async with contextlib.AsyncExitStack() as stack:
+            if authenticator is not None:
+                await stack.enter_async_context(authenticator.running())
+            await stack.enter_async_context(running(app, settings, instruments, catalog_reader))
             yield
 
-    app = FastAPI(
+    app = GuardedApp(
         title="Feature gateway", version="1.0.0", description=_DESCRIPTION, lifespan=lifespan
     )
     app.include_router(features.direct_router)
@@ -53,6 +62,12 @@ def create_app(
     app.include_router(administration.router)
     app.include_router(operations.router)
     problems.install(app)
+    if authenticator is not None:
+        app.add_middleware(
+            AuthenticationMiddleware,
+            gate=build_gate(settings, authenticator),
+            instruments=AuthenticationInstruments(instruments.registry, authenticator),
+        )
     app.add_middleware(
         RequestMiddleware, instruments=instruments, max_body_bytes=settings.max_request_bytes
     )

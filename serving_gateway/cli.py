@@ -9,8 +9,16 @@ import uvicorn
 from foundation.cli import console, new_app, run
 from foundation.settings import load_settings
 from serving_gateway.app import create_app
+from serving_gateway.auth import commands as key_commands
+from serving_gateway.server import server_config
 
 app = new_app("HOW values are served: run the gateway.")
+_KEYS_NEEDED = (
+    "Callers need an API key: "
+    "[bold]python -m serving_gateway keys create --name me --scope read[/]\n"
+    "Send it as `Authorization: Bearer fs_...`; in a browser it is the password."
+)
+app.add_typer(key_commands.app, name="keys")
 
 
 @app.command()
@@ -29,17 +37,19 @@ def serve(
     /docs explains the routes, /metrics is for Prometheus, /ready tells whether values are served.
     """
     settings = load_settings()
-    bound_host, bound_port = host or settings.gateway_host, port or settings.gateway_port
-    console.print(f"Gateway on http://{bound_host}:{bound_port}, its documentation under /docs")
-    uvicorn.run(
+    config = server_config(
         create_app(settings),
-        host=bound_host,
-        port=bound_port,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_level="warning",
+        settings,
+        host=host or settings.gateway_host,
+        port=port or settings.gateway_port,
     )
+    scheme = "https" if config.is_ssl else "http"
+    console.print(
+        f"Gateway on {scheme}://{config.host}:{config.port}, its documentation under /docs\n"
+        + (_KEYS_NEEDED if settings.authentication == "on" else "Authentication is off."),
+        highlight=False,
+    )
+    uvicorn.Server(config).run()
 
 
 @app.command()

@@ -24,7 +24,7 @@ class Instruments:
     """The gateway's metrics, in a registry of their own."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         self._next_sample = time.monotonic()
         self._known: dict[tuple[object, ...], Any] = {}
         self._served = self._counter(
@@ -158,7 +158,7 @@ class Instruments:
 
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)
 
     def _of(self, metric: _Metric, *labels: str | int) -> _Metric:
         """Return a metric of some labels, faster than Prometheus' client finds it."""
@@ -169,10 +169,10 @@ class Instruments:
         return found
 
     def _counter(self, name: str, description: str, labels: tuple[str, ...]) -> Counter:
-        return Counter(name, description, labels, registry=self._registry)
+        return Counter(name, description, labels, registry=self.registry)
 
     def _gauge(self, name: str, description: str, labels: tuple[str, ...] = ()) -> Gauge:
-        return Gauge(name, description, labels, registry=self._registry)
+        return Gauge(name, description, labels, registry=self.registry)
 
     def _histogram(
         self,
@@ -181,4 +181,4 @@ class Instruments:
         labels: tuple[str, ...],
         buckets: tuple[float, ...] = _LATENCY_BUCKETS,
     ) -> Histogram:
-        return Histogram(name, description, labels, buckets=buckets, registry=self._registry)
+        return Histogram(name, description, labels, buckets=buckets, registry=self.registry)

@@ -30,6 +30,9 @@ class SettingsPostgresOfflineStoreConfig(PostgreSQLOfflineStoreConfig):  # type:
             "user": parameters.get("user", "postgres"),
             "password": parameters.get("password", ""),
             "sslmode": parameters.get("sslmode", "prefer"),
+            "sslrootcert_path": parameters.get("sslrootcert"),
+            "sslcert_path": parameters.get("sslcert"),
+            "sslkey_path": parameters.get("sslkey"),
             **values,
         }
 

@@ -4,18 +4,24 @@ from fastapi import APIRouter, Request, Response, status
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from serving_gateway.api.models import Health, Readiness
+from serving_gateway.auth.access import OPEN
 from serving_gateway.resources import resources_of
 
 router = APIRouter(tags=["operations"])
 
 
-@router.get("/health", summary="Is the process alive?")
+@router.get("/health", summary="Is the process alive?", openapi_extra=OPEN)
 async def health() -> Health:
     """Answer; a process that can't should be restarted."""
     return Health(status="ok")
 
 
-@router.get("/ready", summary="Can values be served?", responses={503: {"model": Readiness}})
+@router.get(
+    "/ready",
+    summary="Can values be served?",
+    responses={503: {"model": Readiness}},
+    openapi_extra=OPEN,
+)
 async def ready(request: Request, response: Response) -> Readiness:
     """Tell whether the catalog has been read, and whether Redis answers."""
     resources = resources_of(request)

@@ -1,5 +1,6 @@
 """Errors as problem documents (RFC 9457); the one table of HTTP status codes."""
 
+import math
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +17,11 @@ from foundation.errors import (
     ContractViolation,
     FeatureStoreError,
     LimitExceeded,
+    NotAllowed,
+    NotAuthenticated,
+    Refused,
     StoreUnavailable,
+    TooManyRequests,
     UnknownFeature,
     UnknownService,
     UnknownVersion,
@@ -28,6 +33,7 @@ _log = structlog.get_logger()
 
 # Of a body that is wrong all over, the first errors tell enough.
 _ERRORS_LISTED = 20
+_REALM = "feature gateway"
 
 _STATUSES: dict[type[FeatureStoreError], tuple[HTTPStatus, str]] = {
     UnknownFeature: (HTTPStatus.NOT_FOUND, "Unknown feature"),
@@ -37,6 +43,9 @@ _STATUSES: dict[type[FeatureStoreError], tuple[HTTPStatus, str]] = {
     LimitExceeded: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too much at once"),
     ContractViolation: (HTTPStatus.UNPROCESSABLE_ENTITY, "Malformed request"),
     StoreUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "Not ready"),
+    NotAuthenticated: (HTTPStatus.UNAUTHORIZED, "Not authenticated"),
+    NotAllowed: (HTTPStatus.FORBIDDEN, "Not allowed"),
+    TooManyRequests: (HTTPStatus.TOO_MANY_REQUESTS, "Too many requests"),
 }
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -47,6 +56,19 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         (413, "The request asks for more than is allowed."),
         (422, "The request is malformed."),
         (503, "The catalog has not been read yet."),
+    )
+}
+REFUSALS: dict[str, dict[str, Any]] = {
+    status: {
+        "description": description,
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+        },
+    }
+    for status, description in (
+        ("401", "The credential is missing, wrong, expired or revoked."),
+        ("403", "The credential does not allow this."),
+        ("429", "The caller asks more often than it may; Retry-After tells when to ask again."),
     )
 }
 
@@ -80,13 +102,35 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, _answer_nobody)
 
 
-async def _answer_own(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, FeatureStoreError)  # noqa: S101 - as installed
+def answer(error: FeatureStoreError) -> JSONResponse:
+    """Return the problem document of an error of ours."""
     unforeseen = (HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error")
     status, title = _STATUSES.get(type(error), unforeseen)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("request_failed", error=error.message)
-    return problem(status, title, error.message, hint=error.hint)
+    response = problem(status, title, error.message, hint=error.hint)
+    if isinstance(error, Refused):
+        _add_challenges(response, error)
+    return response
+
+
+def _add_challenges(response: JSONResponse, error: Refused) -> None:
+    """Say how to authenticate (RFC 6750, RFC 7617), or when to come again (RFC 9110)."""
+    if error.retry_after_seconds:
+        response.headers["Retry-After"] = str(math.ceil(error.retry_after_seconds))
+    if isinstance(error, NotAuthenticated):
+        wrong = "" if error.reason == "missing" else ', error="invalid_token"'
+        response.headers.append("WWW-Authenticate", f'Bearer realm="{_REALM}"{wrong}')
+        response.headers.append("WWW-Authenticate", f'Basic realm="{_REALM}", charset="UTF-8"')
+    elif isinstance(error, NotAllowed):
+        response.headers["WWW-Authenticate"] = (
+            f'Bearer realm="{_REALM}", error="insufficient_scope"'
+        )
+
+
+async def _answer_own(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, FeatureStoreError)  # noqa: S101 - as installed
+    return answer(error)
 
 
 async def _answer_validation(_: Request, error: Exception) -> JSONResponse:

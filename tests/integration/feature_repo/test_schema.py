@@ -8,7 +8,15 @@ from feature_repo.stores import schema
 from foundation.endpoints import resolve_endpoints
 from foundation.settings import Settings
 
-TABLES = {"events", "products", "users", "feature_values", "feature_latest", "computation_runs"}
+TABLES = {
+    "api_keys",
+    "computation_runs",
+    "events",
+    "feature_latest",
+    "feature_values",
+    "products",
+    "users",
+}
 
 
 def test_migrating_again_changes_nothing(settings: Settings) -> None:

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -16,6 +16,7 @@ from feature_repo.registry.catalog import Catalog, read_catalog
 from feature_repo.stores.keys import entity_id, redis_keys
 from foundation.settings import Settings
 from serving_gateway.app import create_app
+from serving_gateway.server import server_config
 
 BATCH = "/v1/features/batch"
 # The version that is served to whoever asks for none.
@@ -28,15 +29,15 @@ SERVED = {
 
 @contextlib.contextmanager
 def gateway_on(
-    settings: Settings, catalog_reader: Callable[[], Catalog] = read_catalog
+    settings: Settings,
+    catalog_reader: Callable[[], Catalog] = read_catalog,
+    *,
+    authentication: Literal["on", "off"] = "off",
 ) -> Iterator[httpx.Client]:
     """Run a gateway in a thread, and yield an HTTP client of it."""
-    config = uvicorn.Config(
-        create_app(settings, catalog_reader=catalog_reader),
-        port=0,
-        log_level="warning",
-        loop="uvloop",
-        http="httptools",
+    settings = settings.model_copy(update={"authentication": authentication})
+    config = server_config(
+        create_app(settings, catalog_reader=catalog_reader), settings, host="127.0.0.1", port=0
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
@@ -68,9 +69,11 @@ def read_batch(client: httpx.Client, **body: Any) -> dict[str, Any]:  # noqa: AN
     return answer
 
 
-def read_metrics(client: httpx.Client) -> dict[str, float]:
+def read_metrics(
+    client: httpx.Client, headers: Mapping[str, str] | None = None
+) -> dict[str, float]:
     """Return all metrics, labels and all, with their values."""
-    lines = client.get("/metrics").text.splitlines()
+    lines = client.get("/metrics", headers=headers).text.splitlines()
     samples = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     return {name: float(value) for name, value in samples}
 

@@ -22,6 +22,11 @@ def test_environment_sets_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
         ("FEATURE_STORE_REDIS_TIMEOUT_SECONDS", "0", "greater than 0"),
         ("FEATURE_STORE_EMBEDDING_COMMAND", " ", "must name a command"),
         ("FEATURE_STORE_EMBEDDING_COMMAND", "python 'model.py", "No closing quotation"),
+        ("FEATURE_STORE_AUTHENTICATION", "no", "'on' or 'off'"),
+        ("FEATURE_STORE_OIDC_ISSUER", "https://login", "OIDC_JWKS_URL, too"),
+        ("FEATURE_STORE_OIDC_JWKS_URL", "http://localhost.example.com/keys", "https://"),
+        ("FEATURE_STORE_OIDC_JWKS_URL", "file:///etc/passwd", "https://"),
+        ("FEATURE_STORE_REDIS_TLS_CA", "ca.pem", "rediss://"),
         ("FEATURE_STORE_LOG_LEVEL", "loud", "'debug', 'info'"),
     ],
 )

@@ -1,0 +1,1 @@
+"""WHO may ask: API keys and tokens, what they allow, and how often."""

@@ -1,0 +1,89 @@
+"""
+What each route asks of its callers: said once, at the route, in OpenAPI's own words.
+
+A route that says nothing is for reading. `openapi_extra=requires(AccessScope.ADMIN)` or
+`openapi_extra=OPEN` says otherwise; the document under /docs and the check follow from it.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import RouteContext, iter_route_contexts
+from starlette.routing import Match
+from starlette.types import Scope
+
+from serving_gateway.api.problems import REFUSALS
+from serving_gateway.auth.scopes import AccessScope
+
+_SCHEMES: dict[str, dict[str, Any]] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, or a token of the identity provider.",
+    },
+    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "For browsers: any user name, the API key as password.",
+    },
+}
+_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+
+
+def requires(scope: AccessScope) -> dict[str, Any]:
+    """Return the `openapi_extra` of a route that asks for a scope."""
+    return {"security": [{scheme: [scope.value]} for scheme in _SCHEMES]}
+
+
+# The `openapi_extra` of a route that anybody may call. Its path must have no parameters.
+OPEN: dict[str, Any] = {"security": []}
+
+
+class RouteAccess:
+    """Who may call which route of an application, in quick form."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._open = frozenset(
+            str(route.path)
+            for route in iter_route_contexts(app.routes)
+            if _declared(route) == OPEN["security"]
+        )
+        administrative = requires(AccessScope.ADMIN)["security"]
+        self._administrative = [
+            route for route in iter_route_contexts(app.routes) if _declared(route) == administrative
+        ]
+
+    def is_open(self, path: str) -> bool:
+        """Whether anybody may call the route."""
+        return path in self._open
+
+    def scope_of(self, scope: Scope) -> AccessScope:
+        """Return what the route of a request asks for."""
+        for route in self._administrative:
+            if route.matches(scope)[0] is Match.FULL:
+                return AccessScope.ADMIN
+        return AccessScope.READ
+
+
+class GuardedApp(FastAPI):
+    """An application whose OpenAPI document tells what each route asks of its callers."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document."""
+        schema = super().openapi()
+        schema.setdefault("components", {})["securitySchemes"] = _SCHEMES
+        for operation in _operations(schema):
+            if operation.setdefault("security", requires(AccessScope.READ)["security"]):
+                operation["responses"] |= REFUSALS
+        return schema
+
+
+def _declared(route: RouteContext) -> Any:  # noqa: ANN401 - absent, or as declared
+    return (getattr(route, "openapi_extra", None) or {}).get("security")
+
+
+def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in schema["paths"].values():
+        yield from (operation for method, operation in path.items() if method in _METHODS)

@@ -1,0 +1,1 @@
+"""Authentication, without servers."""
