@@ -9,6 +9,7 @@ from feature_repo.registry.catalog import Catalog, read_catalog
 from foundation.settings import Settings
 from serving_gateway.api import administration, features, operations, problems
 from serving_gateway.api.middleware import RequestMiddleware
+from serving_gateway.api.short_cut import ShortCut
 from serving_gateway.auth.access import GuardedApp
 from serving_gateway.auth.authenticator import build_authenticator
 from serving_gateway.auth.gate import build_gate
@@ -62,6 +63,7 @@ def create_app(
     app.include_router(administration.router)
     app.include_router(operations.router)
     problems.install(app)
+    app.add_middleware(ShortCut, router=features.direct_router)
     if authenticator is not None:
         app.add_middleware(
             AuthenticationMiddleware,

@@ -75,7 +75,7 @@ async def running(
     with open_embedder(settings) as embed:
         resources, background = _build(settings, instruments, read_catalog, client, pool, embed)
         app.state.resources = resources
-        await resources.catalog.refresh()
+        await asyncio.gather(resources.catalog.refresh(), resources.online.answers())
         await pool.open(wait=False)
         await resources.defaults.refresh()
         await asyncio.to_thread(_import_computations, resources.catalog)
@@ -93,6 +93,7 @@ async def running(
             await asyncio.gather(*tasks, return_exceptions=True)
             resources.digest.flush()
             resources.write_back.close()
+            await resources.online.close()
             await client.aclose()
             await pool.close()
 

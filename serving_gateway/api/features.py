@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from foundation.errors import VersionNotServed
 from serving_gateway.answers import EntityAnswer, RowAnswer
-from serving_gateway.api.direct_route import DirectRoute, direct
 from serving_gateway.api.headers import TIMEOUT_PARAMETER, answer_headers, deadline_of
 from serving_gateway.api.models import (
     BatchRequest,
@@ -22,13 +21,13 @@ from serving_gateway.api.models import (
     Version,
 )
 from serving_gateway.api.problems import RESPONSES
+from serving_gateway.api.short_cut import direct
 from serving_gateway.feature_store import Candidates
 from serving_gateway.resources import Resources, resources_of
 from serving_gateway.version_choice import Wish
 
-direct_router = APIRouter(
-    prefix="/v1", tags=["features"], responses=RESPONSES, route_class=DirectRoute
-)
+# Of endpoints that take the request and return the response themselves, see `ShortCut`.
+direct_router = APIRouter(prefix="/v1", tags=["features"], responses=RESPONSES)
 router = APIRouter(prefix="/v1", tags=["features"], responses=RESPONSES)
 
 SERVICE_NAME = {

@@ -31,6 +31,15 @@ from serving_gateway.api.models import Problem
 
 _log = structlog.get_logger()
 
+# What callers can bring about, and what stores do.
+EXPECTED: tuple[type[Exception], ...] = (
+    FeatureStoreError,
+    ValidationError,
+    RequestValidationError,
+    HTTPException,
+    ClientDisconnect,
+)
+
 # Of a body that is wrong all over, the first errors tell enough.
 _ERRORS_LISTED = 20
 _REALM = "feature gateway"
@@ -95,15 +104,28 @@ def problem(
 
 def install(app: FastAPI) -> None:
     """Let an application answer errors with problem documents."""
-    app.add_exception_handler(FeatureStoreError, _answer_own)
-    app.add_exception_handler(ValidationError, _answer_validation)
-    app.add_exception_handler(RequestValidationError, _answer_validation)
-    app.add_exception_handler(HTTPException, _answer_http)
-    app.add_exception_handler(ClientDisconnect, _answer_nobody)
+    for kind in EXPECTED:
+        app.add_exception_handler(kind, _handle)
 
 
-def answer(error: FeatureStoreError) -> JSONResponse:
-    """Return the problem document of an error of ours."""
+def answer(error: Exception) -> JSONResponse:
+    """Return the problem document of an error that is one of `EXPECTED`."""
+    match error:
+        case FeatureStoreError():
+            return _of_ours(error)
+        case ValidationError() | RequestValidationError():
+            return _of_validation(error)
+        case HTTPException():
+            return _of_http(error)
+        case _:
+            return problem(HTTPStatus.BAD_REQUEST, "Incomplete request", "the caller hung up")
+
+
+async def _handle(_: Request, error: Exception) -> JSONResponse:
+    return answer(error)
+
+
+def _of_ours(error: FeatureStoreError) -> JSONResponse:
     unforeseen = (HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error")
     status, title = _STATUSES.get(type(error), unforeseen)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -128,13 +150,7 @@ def _add_challenges(response: JSONResponse, error: Refused) -> None:
         )
 
 
-async def _answer_own(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, FeatureStoreError)  # noqa: S101 - as installed
-    return answer(error)
-
-
-async def _answer_validation(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ValidationError | RequestValidationError)  # noqa: S101 - as installed
+def _of_validation(error: ValidationError | RequestValidationError) -> JSONResponse:
     found = [
         {"field": ".".join(map(str, detail["loc"])) or "body", "message": detail["msg"]}
         for detail in error.errors()[:_ERRORS_LISTED]
@@ -148,16 +164,11 @@ async def _answer_validation(_: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def _answer_http(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101 - as installed
+def _of_http(error: HTTPException) -> JSONResponse:
     status = HTTPStatus(error.status_code)
-    answer = problem(status, status.phrase, str(error.detail), hint="/docs lists the routes.")
-    answer.headers.update(error.headers or {})
-    return answer
-
-
-async def _answer_nobody(_: Request, __: Exception) -> JSONResponse:
-    return problem(HTTPStatus.BAD_REQUEST, "Incomplete request", "the caller hung up")
+    response = problem(status, status.phrase, str(error.detail), hint="/docs lists the routes.")
+    response.headers.update(error.headers or {})
+    return response
 
 
 def unexpected(error: Exception) -> JSONResponse:

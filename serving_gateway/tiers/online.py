@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from itertools import chain
 
 import orjson
-from redis import RedisClusterException, RedisError
+import redis.asyncio
 
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.redis_values import read_texts, read_timed_texts_async
 from foundation.errors import StoreUnavailable
 from foundation.redis import AsyncClient
+from foundation.redis_pipeline import PipelinedReads
 from serving_gateway.columns import Column, Found
 from serving_gateway.deadline import NO_DEADLINE, Deadline
 from serving_gateway.tiers.guard import Guard
 
 _PING_SECONDS = 1.0
+_NO_KEY = "feature:"
 
 
 class OnlineTier:
@@ -32,7 +34,7 @@ class OnlineTier:
     name = "online"
 
     def __init__(self, client: AsyncClient, *, connections: int, guard: Guard) -> None:
-        self._client = client
+        self._reads = PipelinedReads(client) if isinstance(client, redis.asyncio.Redis) else client
         self._turns = asyncio.Semaphore(connections)
         self._guard = guard
 
@@ -47,18 +49,24 @@ class OnlineTier:
         work = self._read_timed if is_timed else self._read
         return await self._guard.read(columns, lambda: work(columns), deadline)
 
+    async def close(self) -> None:
+        """Hang up."""
+        if isinstance(self._reads, PipelinedReads):
+            await self._reads.close()
+
     async def answers(self) -> bool:
-        """Tell whether Redis answers."""
+        """Tell whether Redis answers; connects to it if need be."""
         try:
-            async with asyncio.timeout(_PING_SECONDS), self._turns:
-                return bool(await self._client.ping())
-        except (RedisError, RedisClusterException, OSError):  # a TimeoutError is an OSError
+            async with asyncio.timeout(_PING_SECONDS):
+                await read_texts(self._reads, [_NO_KEY])
+        except (StoreUnavailable, TimeoutError):
             return False
+        return True
 
     async def _read(self, columns: Sequence[Column]) -> list[Found]:
         keys = list(chain.from_iterable(column.redis_keys() for column in columns))
         async with self._turns:
-            texts = await read_texts(self._client, keys)
+            texts = await read_texts(self._reads, keys)
         _check_texts(texts)
         found = []
         start = 0
@@ -72,7 +80,7 @@ class OnlineTier:
         keys = [key for column in columns for key in column.redis_keys()]
         features = [column.feature for column in columns for _ in column.entity_ids]
         async with self._turns:
-            timed = await read_timed_texts_async(self._client, features, keys)
+            timed = await read_timed_texts_async(self._reads, features, keys)
         _check_texts([None if value is None else value[0] for value in timed])
         found = []
         start = 0

@@ -6,6 +6,7 @@ from functools import partial
 import pyarrow as pa
 import pytest
 import redis
+import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -18,6 +19,7 @@ from feature_repo.stores.redis_values import (
 )
 from foundation.errors import ContractViolation, StoreUnavailable
 from foundation.redis import Client, connect, connect_async
+from foundation.redis_pipeline import PipelinedReads
 from foundation.settings import Settings
 from tests.integration.feature_repo.stores.conftest import make_feature
 
@@ -219,9 +221,12 @@ async def test_texts_come_in_the_order_of_their_keys(
     """None where there is nothing, also for no keys at all."""
     write(valkey, values=_values({"a": "1", "c": "3"}))
     client = connect_async(settings)
+    assert isinstance(client, redis.asyncio.Redis)
+    reads = PipelinedReads(client)
     keys = [f"feature:score:{identifier}:v1.0.0" for identifier in "cbac"]
-    assert await read_texts(client, keys) == [b"3", None, b"1", b"3"]
-    assert await read_texts(client, []) == []
+    assert await read_texts(reads, keys) == [b"3", None, b"1", b"3"]
+    assert await read_texts(reads, []) == []
+    await reads.close()
     await client.aclose()
 
 
@@ -236,6 +241,7 @@ async def test_texts_come_from_all_nodes(cluster: redis.RedisCluster, cluster_po
         }
     )
     client = connect_async(settings)
+    assert isinstance(client, redis.asyncio.RedisCluster)
     keys = [f"feature:score:p{n}:v1.0.0" for n in range(301)]
     assert await read_texts(client, keys) == [*(b"%d" % n for n in range(300)), None]
     await client.aclose()
