@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import faults as faults_benchmark
 from benchmarks import gateway as gateway_benchmark
 from benchmarks import online_write as online_write_benchmark
 from benchmarks import transformations as transformations_benchmark
@@ -24,6 +25,7 @@ def all_of_them(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         online_write()
         gateway()
+        faults()
         transformations()
 
 
@@ -31,6 +33,12 @@ def all_of_them(context: typer.Context) -> None:
 def gateway(*, seconds: Seconds = 5.0) -> None:
     """Measure requests a second of the gateway and of `feast serve`."""
     gateway_benchmark.run(seconds=seconds)
+
+
+@app.command()
+def faults(*, seconds: Seconds = 5.0) -> None:
+    """Measure what callers see while Redis, PostgreSQL or both fail."""
+    faults_benchmark.run(seconds=seconds)
 
 
 @app.command()

@@ -29,3 +29,5 @@ def configure_logs(settings: Settings) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+    # It complains of every attempt to connect; whoever needed the connection says so once.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
