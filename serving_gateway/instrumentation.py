@@ -96,11 +96,6 @@ class Instruments:
         )
         self._breakers: dict[str, Callable[[], bool]] = {}
 
-    @property
-    def registry(self) -> CollectorRegistry:
-        """Where other parts of the gateway add their metrics."""
-        return self._registry
-
     @contextlib.contextmanager
     def timed(self, tier: str) -> Iterator[None]:
         """Time a tier's work on a batch."""
