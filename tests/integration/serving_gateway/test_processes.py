@@ -53,7 +53,9 @@ def _serving(
 def _environment(settings: Settings) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PROMETHEUS_MULTIPROC")}
     ours = {"DATA_DIR": str(settings.data_dir), "AUTHENTICATION": "off"}
-    return kept | {f"FEATURE_STORE_{name}": value for name, value in ours.items()}
+    changed = {f"FEATURE_STORE_{name}": value for name, value in ours.items()}
+    # A supervisor that is killed leaves its folder of metrics behind.
+    return {**kept, **changed, "TMPDIR": str(settings.data_dir)}
 
 
 def _answers(port: int) -> bool:
