@@ -62,6 +62,7 @@ _GOING_ON = """
 The servers keep running. Go on with:
   [bold].venv/bin/python -m feature_repo list[/]           the catalog
   [bold]make serve[/]                                      the gateway; its documentation is at http://127.0.0.1:8080/docs
+  [bold].venv/bin/python -m serving_gateway keys create --name me[/]   its key
   [bold].venv/bin/python -m transformations runs[/]        the record of the runs above
   [bold].venv/bin/python -m monitoring status[/]           how stale each feature is
   [bold].venv/bin/python -m transformations schedule[/]    keep everything fresh

@@ -84,6 +84,10 @@ class Settings(BaseSettings):
     )
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(default=8080, ge=1, le=65535)
+    gateway_workers: int = Field(default=1, ge=1, le=256)
+    shutdown_timeout_seconds: int = Field(
+        default=30, ge=1, description="What requests under way have when the gateway must stop."
+    )
     gateway_tls_certificate: Path | None = Field(
         default=None, description="PEM file of the certificate chain; unset: plain HTTP."
     )

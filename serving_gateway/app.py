@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -35,7 +36,10 @@ Errors are problem documents that say what to change. Every answer has an `X-Req
 
 
 def create_app(
-    settings: Settings, *, catalog_reader: Callable[[], Catalog] = read_catalog
+    settings: Settings,
+    *,
+    catalog_reader: Callable[[], Catalog] = read_catalog,
+    shared_metrics: Path | None = None,
 ) -> FastAPI:
     """
     Return the gateway as an ASGI application; nothing is opened before it starts.
@@ -43,15 +47,18 @@ def create_app(
     Args:
         settings: Where Redis is, and the limits.
         catalog_reader: Reads the catalog.
+        shared_metrics: Where worker processes share their metrics; None if there is just one.
     """
-    instruments = Instruments()
+    instruments = Instruments(shared_metrics)
     authenticator = build_authenticator(settings) if settings.authentication == "on" else None
+    refusals = AuthenticationInstruments(instruments.registry)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             if authenticator is not None:
                 await stack.enter_async_context(authenticator.running())
+                await stack.enter_async_context(refusals.recording(authenticator))
             await stack.enter_async_context(running(app, settings, instruments, catalog_reader))
             yield
 
@@ -68,7 +75,7 @@ def create_app(
         app.add_middleware(
             AuthenticationMiddleware,
             gate=build_gate(settings, authenticator),
-            instruments=AuthenticationInstruments(instruments.registry, authenticator),
+            instruments=refusals,
         )
     app.add_middleware(
         RequestMiddleware, instruments=instruments, max_body_bytes=settings.max_request_bytes

@@ -4,13 +4,13 @@ import json
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from foundation.cli import console, new_app, run
 from foundation.settings import load_settings
 from serving_gateway.app import create_app
 from serving_gateway.auth import commands as key_commands
-from serving_gateway.server import server_config
+from serving_gateway.server import GatewayServer, server_config
+from serving_gateway.workers import WORKER_APP, serve_with_workers
 
 app = new_app("HOW values are served: run the gateway.")
 _KEYS_NEEDED = (
@@ -30,18 +30,27 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port to listen on [FEATURE_STORE_GATEWAY_PORT].")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that serve [FEATURE_STORE_GATEWAY_WORKERS]."),
+    ] = None,
 ) -> None:
     """
     Serve features over HTTP until told to stop; requests under way are answered first.
 
+    One process serves on one core; with several --workers, one that dies is replaced, and /metrics
+    of each tells the sums of all.
+
     /docs explains the routes, /metrics is for Prometheus, /ready tells whether values are served.
     """
     settings = load_settings()
+    count = workers or settings.gateway_workers
     config = server_config(
-        create_app(settings),
+        create_app(settings) if count == 1 else WORKER_APP,
         settings,
         host=host or settings.gateway_host,
         port=port or settings.gateway_port,
+        workers=count,
     )
     scheme = "https" if config.is_ssl else "http"
     console.print(
@@ -49,7 +58,10 @@ def serve(
         + (_KEYS_NEEDED if settings.authentication == "on" else "Authentication is off."),
         highlight=False,
     )
-    uvicorn.Server(config).run()
+    if count == 1:
+        GatewayServer(config).run()
+    elif not serve_with_workers(config):
+        raise typer.Exit(1)
 
 
 @app.command()

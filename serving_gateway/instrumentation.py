@@ -4,12 +4,14 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from feature_repo.registry.metadata import FeatureVersion, Status
 from serving_gateway.reading import Part
+from serving_gateway.shared_metrics import shared_exposition
 
 _LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _AGE_BUCKETS = (1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0, 604_800.0)
@@ -21,9 +23,15 @@ _Metric = TypeVar("_Metric", Counter, Histogram)
 
 
 class Instruments:
-    """The gateway's metrics, in a registry of their own."""
+    """
+    The gateway's metrics, in a registry of their own.
 
-    def __init__(self) -> None:
+    Args:
+        shared: Where worker processes share their metrics; None if there is just one.
+    """
+
+    def __init__(self, shared: Path | None = None) -> None:
+        self._shared = shared
         self.registry = CollectorRegistry()
         self._next_sample = time.monotonic()
         self._known: dict[tuple[object, ...], Any] = {}
@@ -158,6 +166,8 @@ class Instruments:
 
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
+        if self._shared is not None:
+            return shared_exposition(self.registry, self._shared)
         return generate_latest(self.registry)
 
     def _of(self, metric: _Metric, *labels: str | int) -> _Metric:
@@ -172,7 +182,8 @@ class Instruments:
         return Counter(name, description, labels, registry=self.registry)
 
     def _gauge(self, name: str, description: str, labels: tuple[str, ...] = ()) -> Gauge:
-        return Gauge(name, description, labels, registry=self.registry)
+        # Of several worker processes, the one that is worst off.
+        return Gauge(name, description, labels, registry=self.registry, multiprocess_mode="livemax")
 
     def _histogram(
         self,

@@ -1,9 +1,10 @@
 """The HTTP server around the application: where it listens, and how long it waits for clients."""
 
 import asyncio
+import contextlib
 import ipaddress
 import ssl
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
 from typing import cast
 
@@ -13,13 +14,13 @@ from starlette.types import ASGIApp
 
 from foundation.errors import ConfigurationError
 from foundation.settings import Settings
-from serving_gateway.slow_clients import PatientProtocol
+from serving_gateway.patience import PatientProtocol
 
 _log = structlog.get_logger()
 
 
 def server_config(
-    app: ASGIApp | Callable[[], ASGIApp] | str, settings: Settings, *, host: str, port: int
+    app: ASGIApp | str, settings: Settings, *, host: str, port: int, workers: int = 1
 ) -> uvicorn.Config:
     """
     Return how uvicorn is to serve the gateway.
@@ -29,6 +30,7 @@ def server_config(
         settings: Say how long clients are waited for.
         host: Address to listen on.
         port: Port to listen on; 0 for any free one.
+        workers: How many processes listen.
 
     Raises:
         ConfigurationError: It would serve whoever comes, from other machines too; or its
@@ -43,6 +45,8 @@ def server_config(
         app,
         host=host,
         port=port,
+        workers=workers,
+        factory=isinstance(app, str),
         loop="uvloop",
         http=cast("type[asyncio.Protocol]", protocol),
         ws="none",
@@ -53,7 +57,20 @@ def server_config(
         server_header=False,
         # Or a request's log fields would show up with the next one of its connection.
         reset_contextvars=True,
+        timeout_graceful_shutdown=settings.shutdown_timeout_seconds,
     )
+
+
+class GatewayServer(uvicorn.Server):
+    """uvicorn's server; when told to stop, it exits with 0 instead of dying of the signal."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the signals that ask to stop, while serving."""
+        with super().capture_signals():
+            yield
+            # uvicorn would raise them again.
+            self._captured_signals.clear()
 
 
 def _check_exposure(settings: Settings, host: str) -> None:

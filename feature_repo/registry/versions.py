@@ -8,8 +8,11 @@ import semver
 from feature_repo.registry.metadata import FeatureVersion, Status
 from foundation.errors import ContractViolation, UnknownVersion, VersionNotServed
 
+# No leading zeros (semver.org, 2), no digits of other scripts, no more than Python converts.
+_NUMBER = r"(0|[1-9][0-9]{0,8})"
+EXACT = rf"^{_NUMBER}\.{_NUMBER}\.{_NUMBER}$"
 # Exact, caret and tilde, like npm's; or the newest.
-SELECTOR = r"^(latest|\d+\.\d+\.\d+|[\^~]\d+(\.\d+){0,2})$"
+SELECTOR = rf"^(latest|{EXACT[1:-1]}|[\^~]{_NUMBER}(\.{_NUMBER}){{0,2}})$"
 
 _SERVED = (Status.ACTIVE, Status.DEPRECATED)
 

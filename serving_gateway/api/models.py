@@ -3,16 +3,18 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, FiniteFloat, StringConstraints
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints
 
 from feature_repo.registry.metadata import FeatureVersion
-from feature_repo.registry.versions import SELECTOR
+from feature_repo.registry.versions import EXACT, SELECTOR
 from transformations.embedding import VECTOR_LENGTH
 
 EntityId = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
 FeatureName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Version = Annotated[str, StringConstraints(pattern=SELECTOR)]
-ExactVersion = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
+ExactVersion = Annotated[str, StringConstraints(pattern=EXACT)]
+# Of an embedding. Computations are done in 32 bits, which squares of larger ones might not fit.
+Component = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 ServedFrom = Literal["online", "offline", "on_demand", "default"]
 Value = float | str | list[float] | dict[str, float] | None
 
@@ -85,7 +87,7 @@ class ServiceRequest(BaseModel):
     query: EntityId | None = Field(
         default=None, description="What was searched for; without it, scores of search are 0."
     )
-    query_embedding: list[FiniteFloat] | None = Field(
+    query_embedding: list[Component] | None = Field(
         default=None,
         min_length=VECTOR_LENGTH,
         max_length=VECTOR_LENGTH,

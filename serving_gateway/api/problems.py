@@ -60,6 +60,7 @@ _STATUSES: dict[type[FeatureStoreError], tuple[HTTPStatus, str]] = {
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": description}
     for status, description in (
+        (400, "The request can't be read."),
         (404, "The feature, the version or the feature service is not deployed."),
         (409, "The version is deployed, but not served."),
         (413, "The request asks for more than is allowed."),

@@ -49,7 +49,7 @@ class Front:
         self._upstream = upstream
         self._encryption = encryption
         self._starts_plain = starts_plain
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.port = 0
 
     async def run(self, started: Future[None], stop: asyncio.Event) -> None:
@@ -60,26 +60,23 @@ class Front:
         started.set_result(None)
         await stop.wait()
         server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._open.values():
+            writer.transport.abort()
+        await asyncio.gather(*self._open)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
+        self._open[task] = writer
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             if self._starts_plain and self._encryption is not None:
                 await reader.readexactly(_STARTTLS_BYTES)
                 writer.write(b"S")
                 await writer.start_tls(self._encryption)
             back_reader, back_writer = await asyncio.open_unix_connection(str(self._upstream))
-            try:
-                await asyncio.gather(_pass(reader, back_writer), _pass(back_reader, writer))
-            finally:
-                back_writer.close()
+            await asyncio.gather(_pass(reader, back_writer), _pass(back_reader, writer))
         writer.close()
-        self._tasks.discard(task)
+        del self._open[task]
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,7 +84,7 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while data := await reader.read(65_536):
             writer.write(data)
             await writer.drain()
-        writer.close()
+    writer.close()
 
 
 @contextlib.contextmanager

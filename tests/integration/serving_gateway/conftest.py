@@ -1,6 +1,5 @@
 """Gateways in this process, on real sockets, and how tests talk to them."""
 
-import asyncio
 import contextlib
 import threading
 import time
@@ -40,7 +39,7 @@ def gateway_on(
         create_app(settings, catalog_reader=catalog_reader), settings, host="127.0.0.1", port=0
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    thread = threading.Thread(target=server.run)
     thread.start()
     try:
         deadline = time.monotonic() + 30

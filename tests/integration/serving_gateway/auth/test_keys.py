@@ -24,6 +24,8 @@ from tests.integration.serving_gateway.auth.conftest import (
 )
 from tests.integration.serving_gateway.conftest import gateway_on, read_metrics
 
+_run = partial(CliRunner().invoke, app)
+
 
 def test_a_key_works_from_its_creation_to_its_revocation(
     applied: Settings, guarded_gateway: httpx.Client
@@ -35,23 +37,22 @@ def test_a_key_works_from_its_creation_to_its_revocation(
     key = created.stdout.strip()
     assert key.startswith("fs_")
     _await_status(guarded_gateway, key, 200)
-    listed = run_keys(applied, "list")
-    assert id_of(key) in listed.stdout
-    assert name in listed.stdout
-    assert key[17:] not in listed.stdout
-    assert run_keys(applied, "revoke", id_of(key)).returncode == 0
+    listed = _run(["list"]).stdout
+    assert id_of(key) in listed
+    assert name in listed
+    assert key[17:] not in listed
+    assert _run(["revoke", id_of(key)]).exit_code == 0
     _await_status(guarded_gateway, key, 401)
-    assert "revoked" in run_keys(applied, "list").stdout
+    assert "revoked" in _run(["list"]).stdout
 
 
 @pytest.mark.usefixtures("applied")
 def test_a_wrong_command_says_so() -> None:
     """An unknown id, an unknown scope, a name that would paint the terminal."""
-    run = partial(CliRunner().invoke, app)
-    assert isinstance(run(["revoke", "' OR true --"]).exception, UnknownKey)
-    assert run(["create", "--name", "x", "--scope", "root"]).exit_code == 2
-    assert run(["create", "--name", "\x1b[31m"]).exit_code == 2
-    assert run(["create", "--name", "x", "--expires-in-days", "0"]).exit_code == 2
+    assert isinstance(_run(["revoke", "' OR true --"]).exception, UnknownKey)
+    assert _run(["create", "--name", "x", "--scope", "root"]).exit_code == 2
+    assert _run(["create", "--name", "\x1b[31m"]).exit_code == 2
+    assert _run(["create", "--name", "x", "--expires-in-days", "0"]).exit_code == 2
 
 
 def test_keys_outlive_postgresql(applied: Settings) -> None:

@@ -67,6 +67,11 @@ def test_the_newest_that_fits_is_served(wanted: str | None, expected: str) -> No
         ("^1.x", ContractViolation),
         (">=1.0.0", ContractViolation),
         ("1.0.0 ", ContractViolation),
+        ("1.0.0\n", ContractViolation),
+        ("1.00.0", ContractViolation),
+        ("~01", ContractViolation),
+        ("^\u0661", ContractViolation),
+        ("^" + "9" * 5_000, ContractViolation),
     ],
 )
 def test_what_can_not_be_served_is_refused(wanted: str, error: type[FeatureStoreError]) -> None:

@@ -39,7 +39,7 @@ def app() -> GuardedApp:
     app.add_middleware(
         AuthenticationMiddleware,
         gate=_MEMORY.gate(),
-        instruments=AuthenticationInstruments(CollectorRegistry(), _MEMORY.authenticator),
+        instruments=AuthenticationInstruments(CollectorRegistry()),
     )
     return app
 

@@ -1,4 +1,4 @@
-"""Clients that never finish a request, by malice or on a dying line, are given up."""
+"""How long clients are waited for: while they send a request, and when the server must stop."""
 
 import asyncio
 from typing import Any
@@ -7,6 +7,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _LONGEST_HEAD_BYTES = 65_536
+_LAST_REQUEST_SECONDS = 0.5
 _TOO_SLOW = (408, "Request Timeout", "the request did not arrive in time")
 _TOO_LONG = (431, "Request Header Fields Too Large", "the request's head is too long")
 
@@ -28,6 +29,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._expects_head = True
         self._is_whole = False
+        self._is_last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for a request."""
@@ -60,14 +62,31 @@ class PatientProtocol(HttpToolsProtocol):
         """End a request's head."""
         self._expects_head = False
         super().on_headers_complete()
+        if self._is_last:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """End a request."""
         self._is_whole = True
         super().on_message_complete()
 
-    def _wait(self) -> None:
-        self._deadline = self.loop.call_later(self._patience_seconds, self._give_up, *_TOO_SLOW)
+    def shutdown(self) -> None:
+        """
+        Answer one more request, if it comes soon: it may be on its way already.
+
+        uvicorn would close idle connections at once, and with them lose such requests.
+        """
+        self._is_last = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            super().shutdown()
+        elif self._is_whole or not self._head_bytes:
+            self._rest()
+            self._wait(_LAST_REQUEST_SECONDS)
+
+    def _wait(self, seconds: float | None = None) -> None:
+        self._deadline = self.loop.call_later(
+            self._patience_seconds if seconds is None else seconds, self._give_up, *_TOO_SLOW
+        )
 
     def _rest(self) -> None:
         if self._deadline is not None:
