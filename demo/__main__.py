@@ -3,12 +3,11 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 from rich.table import Table
 
 from demo import shop
@@ -18,17 +17,13 @@ from feature_repo.ingestion.complete_journey import write_complete_journey
 from feature_repo.ingestion.loading import load_files
 from feature_repo.ingestion.tables import load_table
 from feature_repo.registry.catalog import REPO_PATH, read_catalog
-from feature_repo.registry.metadata import FeatureVersion
-from feature_repo.stores.keys import key_values
 from feature_repo.stores.schema import migrate
 from foundation import clock, embedded
 from foundation.cli import console, run
 from foundation.errors import ContractViolation
-from foundation.postgres import Connection, connect
+from foundation.postgres import connect
 from foundation.settings import Settings, load_settings
 from transformations.backfill import Plan, backfill
-from transformations.embedding import no_model
-from transformations.on_demand import compute_values
 from transformations.orchestration import Ending, Outcome, run_jobs
 from transformations.pipeline import Options
 from transformations.plots import model_quality_figure
@@ -187,65 +182,28 @@ def _snapshot(settings: Settings, midnight: datetime) -> None:
 
 
 def _rank(settings: Settings) -> None:
-    features = {feature.feature_name: feature for feature in read_catalog().features}
     with connect(settings) as connection:
         household = shop.busiest_household(connection)
         candidates = shop.candidates(connection, _QUERY, count=_CANDIDATES)
-        product_ids = [candidate.product_id for candidate in candidates]
-        computed = {
-            name: _on_demand(connection, features, name, product_id=product_ids, **keys)
-            for name, keys in (
-                ("search_keyword_score", {"query": _QUERY}),
-                ("user_product_affinity", {"user_id": household}),
-            )
-        }
+    asked = {
+        "product_ids": [candidate.product_id for candidate in candidates],
+        "user_id": household,
+        "query": _QUERY,
+    }
     with running_gateway() as gateway:
-        answer = gateway.post(
-            "/v1/features/batch",
-            json={
-                "entity_ids": product_ids,
-                "feature_names": ["popularity_score", "product_freshness_score"],
-            },
-        )
-        answer.raise_for_status()
-    milliseconds = answer.elapsed.total_seconds() * 1_000
-    counts = answer.json()["counts"]
-    console.print(
-        f"{2 * len(candidates)} values from the gateway in {milliseconds:.1f} ms: {counts}"
-    )
+        for _ in ("from wherever they are", "again, now that most are in Redis"):
+            response = gateway.post("/v1/feature-services/ranking_v1", json=asked)
+            response.raise_for_status()
+            answer = response.json()
+            console.print(
+                f"{sum(answer['counts'].values())} values of ranking_v1 in "
+                f"{response.elapsed.total_seconds() * 1_000:.1f} ms: {answer['counts']}"
+            )
     values = {
-        product_id: {**served, **{n: found.get(product_id, 0.0) for n, found in computed.items()}}
-        for product_id, served in answer.json()["values"].items()
+        row["product_id"]: {name: row[name] or 0.0 for name in shop.WEIGHTS}
+        for row in answer["rows"]
     }
     console.print(shop.ranked_table(candidates, values, household, rows=_RANKED_ROWS))
-
-
-def _on_demand(
-    connection: Connection,
-    features: Mapping[str, FeatureVersion],
-    name: str,
-    *,
-    product_id: list[str],
-    **others: str,
-) -> dict[str, float]:
-    """Return values of pairs with a product, computed for this request, by product."""
-    feature = features[name]
-    by_reference = {feature.reference: feature for feature in features.values()}
-    keys: dict[str, list[str]] = {"product_id": product_id}
-    keys |= {join_key: [value] * len(product_id) for join_key, value in others.items()}
-    values = compute_values(
-        connection,
-        feature,
-        pa.table({name: pa.array(column, pa.string()) for name, column in keys.items()}),
-        dependencies=[by_reference[reference] for reference in feature.dependencies],
-        as_of=clock.now(),
-        embed=no_model,
-    )
-    place = feature.join_keys.index("product_id")
-    return {
-        key_values(entity_id)[place]: value
-        for entity_id, value in zip(*values.to_pydict().values(), strict=True)
-    }
 
 
 def _train(settings: Settings, midnights: list[datetime]) -> None:
