@@ -1,0 +1,1 @@
+"""The client against real gateways, and servers that misbehave."""
