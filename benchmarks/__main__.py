@@ -7,6 +7,7 @@ import typer
 from benchmarks import faults as faults_benchmark
 from benchmarks import gateway as gateway_benchmark
 from benchmarks import online_write as online_write_benchmark
+from benchmarks import soak as soak_benchmark
 from benchmarks import transformations as transformations_benchmark
 from foundation.cli import run
 
@@ -39,6 +40,14 @@ def gateway(*, seconds: Seconds = 5.0) -> None:
 def faults(*, seconds: Seconds = 5.0) -> None:
     """Measure what callers see while Redis, PostgreSQL or both fail."""
     faults_benchmark.run(seconds=seconds)
+
+
+@app.command()
+def soak(
+    *, minutes: Annotated[float, typer.Option(min=0.1, help="How long the load lasts.")] = 10.0
+) -> None:
+    """Watch the gateway's memory under a long mixed load."""
+    soak_benchmark.run(minutes=minutes)
 
 
 @app.command()

@@ -64,9 +64,9 @@ def run(*, seconds: float) -> None:
                 for state in State
                 if state is not State.SOUND or name == "both"
             ]
-            with gateway_process(environment) as client:
+            with gateway_process(environment) as gateway:
                 for name, lines, state in track(faults, console=error_console):
-                    outcome, recovery = _measure(client, lines, state, seconds)
+                    outcome, recovery = _measure(gateway.client, lines, state, seconds)
                     _add_row(table, name, state, outcome, recovery)
     console.print(table)
 

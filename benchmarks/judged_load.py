@@ -39,9 +39,17 @@ class Outcome:
         return float(np.percentile(self.latencies, percent)) * 1_000
 
 
+@dataclass(frozen=True)
+class Gateway:
+    """A gateway in a process of its own."""
+
+    client: httpx.Client
+    process_id: int
+
+
 @contextlib.contextmanager
-def gateway_process(environment: Mapping[str, str]) -> Iterator[httpx.Client]:
-    """Run a gateway, and yield a client of it once values can be served."""
+def gateway_process(environment: Mapping[str, str]) -> Iterator[Gateway]:
+    """Run a gateway, and yield it once it listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -54,7 +62,7 @@ def gateway_process(environment: Mapping[str, str]) -> Iterator[httpx.Client]:
     ):
         try:
             _await_ready(client)
-            yield client
+            yield Gateway(client, process.pid)
         finally:
             process.terminate()
             process.wait(timeout=15)

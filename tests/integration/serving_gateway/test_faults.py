@@ -56,8 +56,8 @@ def lines(applied: Settings) -> Iterator[tuple[httpx.Client, FaultyLine, FaultyL
             "FEATURE_STORE_BREAKER_RECOVERY_SECONDS": "0.3",
             "FEATURE_STORE_CATALOG_REFRESH_SECONDS": "0.5",
         }
-        with gateway_process(environment) as client:
-            yield client, of_redis, of_postgres
+        with gateway_process(environment) as gateway:
+            yield gateway.client, of_redis, of_postgres
 
 
 @pytest.fixture
@@ -185,7 +185,8 @@ def test_a_gateway_starts_without_its_stores(applied: Settings) -> None:
             "FEATURE_STORE_POSTGRES_URL": url_through(applied, of_postgres.port),
             "FEATURE_STORE_CATALOG_REFRESH_SECONDS": "0.2",
         }
-        with gateway_process(environment) as client:
+        with gateway_process(environment) as gateway:
+            client = gateway.client
             assert client.get("/ready").status_code == 503
             assert client.post("/v1/features/batch", json=ASKED).status_code == 503
             for line in (of_redis, of_postgres):
