@@ -90,6 +90,7 @@ class _Link(asyncio.Protocol):
         self._transport: asyncio.Transport = connection._writer.transport  # noqa: SLF001
         self._reader = hiredis.Reader()
         self._waiting: deque[tuple[asyncio.Future[list[Any]], float]] = deque()
+        self._unsent: list[bytes] = []
         self._transport.set_protocol(self)
 
     def is_sound(self) -> bool:
@@ -103,8 +104,15 @@ class _Link(asyncio.Protocol):
         """Send a command; its answer will be the future's result."""
         answer: asyncio.Future[list[Any]] = self._loop.create_future()
         self._waiting.append((answer, self._loop.time()))
-        self._transport.write(command)
+        if not self._unsent:
+            self._loop.call_soon(self._send)
+        self._unsent.append(command)
         return answer
+
+    def _send(self) -> None:
+        """Send what requests have asked since the loop's last turn: one system call for all."""
+        self._transport.write(b"".join(self._unsent))
+        self._unsent.clear()
 
     def data_received(self, data: bytes) -> None:
         """Give answers to those who wait for them."""

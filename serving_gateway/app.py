@@ -63,7 +63,12 @@ def create_app(
             yield
 
     app = GuardedApp(
-        title="Feature gateway", version="1.0.0", description=_DESCRIPTION, lifespan=lifespan
+        title="Feature gateway",
+        version="1.0.0",
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        # It would look for a configuration of OpenTelemetry at each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.include_router(features.direct_router)
     app.include_router(features.router)

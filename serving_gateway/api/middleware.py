@@ -53,17 +53,19 @@ class RequestMiddleware:
                 message["headers"].append(header)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, self._capped(headers, receive), send_with_id)
-            except Exception as error:
-                if status is not None:  # half an answer is out; the server cuts the connection
-                    raise
-                await unexpected(error)(scope, receive, send_with_id)
-            finally:
-                route = getattr(scope.get("route"), "path", "unmatched")
-                seconds = time.perf_counter() - started
-                self._instruments.count_request(route, scope["method"], status or 500, seconds)
+        # bound_contextvars would do the same, and look at every other field for it.
+        tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, self._capped(headers, receive), send_with_id)
+        except Exception as error:
+            if status is not None:  # half an answer is out; the server cuts the connection
+                raise
+            await unexpected(error)(scope, receive, send_with_id)
+        finally:
+            structlog.contextvars.reset_contextvars(**tokens)
+            route = getattr(scope.get("route"), "path", "unmatched")
+            seconds = time.perf_counter() - started
+            self._instruments.count_request(route, scope["method"], status or 500, seconds)
 
     def _capped(self, headers: Headers, receive: Receive) -> Receive:
         """Return `receive`, refusing a body that says it is too long or turns out to be."""
