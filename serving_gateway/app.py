@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from feature_repo.registry.catalog import Catalog, read_catalog
 from foundation.settings import Settings
-from serving_gateway.api import administration, features, operations, problems
+from serving_gateway.api import administration, feast, features, operations, problems
 from serving_gateway.api.middleware import RequestMiddleware
 from serving_gateway.api.short_cut import ShortCut
 from serving_gateway.auth.access import GuardedApp
@@ -66,11 +66,12 @@ def create_app(
         title="Feature gateway", version="1.0.0", description=_DESCRIPTION, lifespan=lifespan
     )
     app.include_router(features.direct_router)
+    app.include_router(feast.direct_router)
     app.include_router(features.router)
     app.include_router(administration.router)
     app.include_router(operations.router)
     problems.install(app)
-    app.add_middleware(ShortCut, router=features.direct_router)
+    app.add_middleware(ShortCut, routers=(features.direct_router, feast.direct_router))
     if authenticator is not None:
         app.add_middleware(
             AuthenticationMiddleware,

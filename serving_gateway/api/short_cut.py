@@ -22,13 +22,13 @@ class ShortCut:
 
     Args:
         app: Gets all other requests.
-        router: Of POST routes, included in the application too, for its OpenAPI document; their
+        routers: Of POST routes, included in the application too, for its OpenAPI document; their
             endpoints take the request and nothing else.
     """
 
-    def __init__(self, app: ASGIApp, *, router: APIRouter) -> None:
+    def __init__(self, app: ASGIApp, *, routers: Sequence[APIRouter]) -> None:
         self._app = app
-        routes = [route for route in router.routes if isinstance(route, APIRoute)]
+        routes = [r for router in routers for r in router.routes if isinstance(r, APIRoute)]
         self._by_path = {route.path: route for route in routes if "{" not in route.path}
         self._others = [route for route in routes if "{" in route.path]
 
