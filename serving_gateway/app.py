@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from feature_repo.registry.catalog import Catalog, read_catalog
 from foundation.settings import Settings
 from serving_gateway.api import administration, feast, features, operations, problems
+from serving_gateway.api.documentation import TAGS
 from serving_gateway.api.middleware import RequestMiddleware
 from serving_gateway.api.short_cut import ShortCut
 from serving_gateway.auth.access import GuardedApp
@@ -25,6 +26,7 @@ Features of products and users, for search, recommendation and ranking.
 * `POST /v1/feature-services/{name}` reads all that a team's model needs for candidate products.
 * `POST /v1/features/batch` reads many features of many entities at once.
 * `GET /v1/features` lists what there is.
+* `POST /get-online-features` answers as `feast serve` does.
 
 A value is served from the first tier that has it: **online** (Redis, fresh values only),
 **offline** (PostgreSQL, the latest value, `stale` if it is too old), **on_demand** (computed for
@@ -63,7 +65,11 @@ def create_app(
             yield
 
     app = GuardedApp(
-        title="Feature gateway", version="1.0.0", description=_DESCRIPTION, lifespan=lifespan
+        title="Feature gateway",
+        version="1.0.0",
+        description=_DESCRIPTION,
+        openapi_tags=TAGS,
+        lifespan=lifespan,
     )
     app.include_router(features.direct_router)
     app.include_router(feast.direct_router)

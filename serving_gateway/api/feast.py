@@ -4,9 +4,10 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from foundation.errors import UnknownFeature, UnknownService
+from serving_gateway.api.documentation import DEPRECATION_HEADERS, problems
+from serving_gateway.api.examples import FEAST
 from serving_gateway.api.feast_models import FeastRequest, FeastResponse
 from serving_gateway.api.headers import answer_headers, deadline_of
-from serving_gateway.api.problems import RESPONSES
 from serving_gateway.api.short_cut import direct
 from serving_gateway.feast_answer import NO_VALUE, feast_answer
 from serving_gateway.feast_plan import plan_read
@@ -32,16 +33,26 @@ _FEAST_ERROR = {
         }
     },
 }
+_DEGRADED = {
+    "X-Degraded": {
+        "description": "`true` if a tier could not answer, and a lower one stood in.",
+        "schema": {"type": "string", "enum": ["true"]},
+    }
+}
 
-direct_router = APIRouter(tags=["feast"], responses=RESPONSES)
+direct_router = APIRouter(tags=["feast"])
 
 
 @direct_router.post(
     "/get-online-features",
     summary="Read features as from `feast serve`",
     response_model=FeastResponse,
-    responses={404: _FEAST_ERROR},
-    openapi_extra=direct(FeastRequest),
+    responses={
+        200: {"headers": DEPRECATION_HEADERS | _DEGRADED},
+        **problems(409, 413, 422, 503),
+        404: _FEAST_ERROR,
+    },
+    openapi_extra=direct(FeastRequest, FEAST),
 )
 async def get_online_features(request: Request) -> Response:
     """

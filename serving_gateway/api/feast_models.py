@@ -45,23 +45,6 @@ class FeastRequest(BaseModel):
     Fields that we don't know are passed over, as Feast does: its clients may learn new ones.
     """
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "entities": {
-                        "product_id": ["prod_123", "prod_456"],
-                        "user_id": ["user_456", "user_456"],
-                    },
-                    "features": [
-                        "popularity_score_v1_0_0:popularity_score",
-                        "user_category_affinity_v1_0_0:user_category_affinity",
-                    ],
-                }
-            ]
-        },
-    )
-
     entities: dict[str, EntityValues] = Field(
         description="Values by join key; those of one row stand at one place of every list."
     )

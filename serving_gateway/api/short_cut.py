@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving_gateway.api.examples import Examples
 from serving_gateway.api.headers import TIMEOUT_PARAMETER
 from serving_gateway.api.problems import EXPECTED, answer
 
@@ -58,12 +59,16 @@ class ShortCut:
         return None
 
 
-def direct(body: type[BaseModel], parameters: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+def direct(
+    body: type[BaseModel], examples: Examples, *, parameters: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
     """Return what the OpenAPI document says of a route that reads its request itself."""
     return {
         "parameters": [*parameters, TIMEOUT_PARAMETER],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": body.model_json_schema()}},
+            "content": {
+                "application/json": {"schema": body.model_json_schema(), "examples": examples}
+            },
         },
     }
