@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import hiredis
@@ -12,6 +13,8 @@ import redis.asyncio
 # A connection that owes an answer for so long is dead, even if nobody has said so.
 _LONGEST_SILENCE_SECONDS = 1.0
 
+# Other commands wait while a script runs.
+_KEYS_PER_SCRIPT = 1_000
 _EXPIRIES = """
 local found = {}
 for i = 1, #KEYS do
@@ -53,7 +56,9 @@ class PipelinedReads:
         Raises:
             redis.RedisError: As for `mget`.
         """
-        return await self._ask("EVAL", _EXPIRIES, str(len(keys)), *keys)
+        parts = [keys[n : n + _KEYS_PER_SCRIPT] for n in range(0, len(keys), _KEYS_PER_SCRIPT)]
+        asked = [self._ask("EVAL", _EXPIRIES, str(len(part)), *part) for part in parts]
+        return list(chain.from_iterable(await asyncio.gather(*asked)))
 
     async def close(self) -> None:
         """Hang up."""

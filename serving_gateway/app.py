@@ -8,7 +8,8 @@ from fastapi import FastAPI
 
 from feature_repo.registry.catalog import Catalog, read_catalog
 from foundation.settings import Settings
-from serving_gateway.api import administration, features, operations, problems
+from serving_gateway.api import administration, feast, features, operations, problems
+from serving_gateway.api.documentation import TAGS
 from serving_gateway.api.middleware import RequestMiddleware
 from serving_gateway.api.short_cut import ShortCut
 from serving_gateway.auth.access import GuardedApp
@@ -25,6 +26,7 @@ Features of products and users, for search, recommendation and ranking.
 * `POST /v1/feature-services/{name}` reads all that a team's model needs for candidate products.
 * `POST /v1/features/batch` reads many features of many entities at once.
 * `GET /v1/features` lists what there is.
+* `POST /get-online-features` answers as `feast serve` does.
 
 A value is served from the first tier that has it: **online** (Redis, fresh values only),
 **offline** (PostgreSQL, the latest value, `stale` if it is too old), **on_demand** (computed for
@@ -66,16 +68,18 @@ def create_app(
         title="Feature gateway",
         version="1.0.0",
         description=_DESCRIPTION,
+        openapi_tags=TAGS,
         lifespan=lifespan,
         # It would look for a configuration of OpenTelemetry at each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.include_router(features.direct_router)
+    app.include_router(feast.direct_router)
     app.include_router(features.router)
     app.include_router(administration.router)
     app.include_router(operations.router)
     problems.install(app)
-    app.add_middleware(ShortCut, router=features.direct_router)
+    app.add_middleware(ShortCut, routers=(features.direct_router, feast.direct_router))
     if authenticator is not None:
         app.add_middleware(
             AuthenticationMiddleware,

@@ -60,6 +60,13 @@ def nothing_of(column: Column, *, is_unavailable: bool = False) -> Found:
     return Found([None] * len(column.entity_ids), is_unavailable=is_unavailable)
 
 
+def escaped(values: Sequence[str]) -> Sequence[str]:
+    """Return join key values as they stand in entity ids."""
+    together = "".join(values)
+    needs_escape = "%" in together or ":" in together
+    return list(map(escape, values)) if needs_escape else values
+
+
 def canonical_ids(feature: FeatureVersion, entity_ids: Sequence[str]) -> Sequence[str]:
     """
     Return ids as stores know them, from ids as callers write them.
@@ -71,9 +78,7 @@ def canonical_ids(feature: FeatureVersion, entity_ids: Sequence[str]) -> Sequenc
     """
     parts = len(feature.join_keys)
     if parts == 1:
-        together = "".join(entity_ids)
-        needs_escape = "%" in together or ":" in together
-        return list(map(escape, entity_ids)) if needs_escape else entity_ids
+        return escaped(entity_ids)
     for entity_id in entity_ids:
         if entity_id.count(":") + 1 != parts:
             raise ContractViolation(

@@ -12,7 +12,7 @@ from feature_repo.stores.keys import escape
 from foundation import clock
 from foundation.errors import ContractViolation, LimitExceeded
 from foundation.settings import Settings
-from serving_gateway.answers import EntityAnswer, RowAnswer, row_column
+from serving_gateway.answers import Answer, EntityAnswer, RowAnswer, row_column
 from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.columns import Column, Found, Vector, canonical_ids
 from serving_gateway.deadline import NO_DEADLINE, Deadline
@@ -174,30 +174,68 @@ class FeatureStore:
         reading = await self._collect(columns, is_timed=is_timed, deadline=deadline)
         return RowAnswer(reading, resolved.variants, clock.now(), distinct)
 
+    async def read_columns(
+        self,
+        columns: Sequence[Column],
+        *,
+        row_count: int,
+        missing: bytes,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> Answer:
+        """
+        Read columns of exact versions, with event timestamps.
+
+        Args:
+            columns: Each with entities of its own.
+            row_count: Rows that the columns are spread over, of which there may be as many as
+                entities.
+            missing: JSON text of what no tier has, instead of defaults.
+            deadline: When the caller is gone.
+
+        Raises:
+            LimitExceeded: More rows or columns than a request may have entities or features.
+        """
+        self._check_limits(entities=row_count, features=len(columns))
+        reading = await self._collect(columns, is_timed=True, deadline=deadline, missing=missing)
+        return Answer(reading, {}, clock.now())
+
     async def _collect(
-        self, columns: Sequence[Column], *, is_timed: bool, deadline: Deadline
+        self,
+        columns: Sequence[Column],
+        *,
+        is_timed: bool,
+        deadline: Deadline,
+        missing: bytes | None = None,
     ) -> Reading:
         """Ask tier after tier for what is missing still, and fill the rest with defaults."""
-        is_timed = is_timed or self._instruments.samples_staleness()
+        is_sample = self._instruments.samples_staleness()
         reading = Reading.of(columns)
         for tier in self._tiers:
-            missing = reading.missing(tier.serves)
-            if not missing:
+            wanted = reading.missing(tier.serves)
+            if not wanted:
                 continue
             with self._instruments.timed(tier.name):
                 found = await tier.read(
-                    [c.column.only(c.missing) for c in missing],
-                    is_timed=is_timed,
+                    [c.column.only(c.missing) for c in wanted],
+                    is_timed=is_timed or is_sample,
                     deadline=deadline,
                 )
-            self._take(tier.name, missing, found)
+            # Timestamps that every request of a caller brings would be more than a sample.
+            self._take(tier.name, wanted, found, observes_age=is_sample or not is_timed)
         for collected in reading.columns:
-            self._fill(collected)
+            self._fill(collected, missing)
         return reading
 
-    def _take(self, tier: str, missing: Sequence[CollectedColumn], found: Sequence[Found]) -> None:
+    def _take(
+        self,
+        tier: str,
+        wanted: Sequence[CollectedColumn],
+        found: Sequence[Found],
+        *,
+        observes_age: bool,
+    ) -> None:
         now = clock.now()
-        for collected, part in zip(missing, found, strict=True):
+        for collected, part in zip(wanted, found, strict=True):
             feature = collected.column.feature
             count = collected.take(tier, part, now=now)
             self._instruments.count_served(feature, tier, count)
@@ -209,13 +247,16 @@ class FeatureStore:
                     tier=tier,
                     feature=feature.reference,
                 )
-            if count and part.timestamps is not None:
-                self._instruments.observe_staleness(feature, collected.parts[-1], now=now)
+            if count:
+                served = collected.parts[-1]
+                self._instruments.count_stale(feature, len(served.stale_rows))
+                if observes_age and served.timestamps is not None:
+                    self._instruments.observe_staleness(feature, served, now=now)
 
-    def _fill(self, collected: CollectedColumn) -> None:
+    def _fill(self, collected: CollectedColumn, text: bytes | None) -> None:
         feature = collected.column.feature
         if collected.missing:
-            count = collected.fill(self._defaults.text(feature))
+            count = collected.fill(self._defaults.text(feature) if text is None else text)
             self._instruments.count_served(feature, DEFAULT, count)
         self._instruments.count_if_deprecated(feature)
 

@@ -17,6 +17,8 @@ _LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 _AGE_BUCKETS = (1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0, 604_800.0)
 # Event timestamps of online values cost a second question to Redis for each.
 _SECONDS_PER_STALENESS_SAMPLE = 1.0
+# Of one column: those of a run are equally old.
+_VALUES_PER_STALENESS_SAMPLE = 50
 
 
 _Metric = TypeVar("_Metric", Counter, Histogram)
@@ -81,7 +83,7 @@ class Instruments:
         )
         self._staleness = self._histogram(
             "feature_staleness_seconds",
-            "Age of served values: of all from PostgreSQL, of a sample of those from Redis.",
+            "Age of served values, of a sample.",
             ("feature_name", "version"),
             _AGE_BUCKETS,
         )
@@ -125,11 +127,15 @@ class Instruments:
     def observe_staleness(self, feature: FeatureVersion, part: Part, *, now: datetime) -> None:
         """Record how old values are that came with their event timestamps."""
         histogram = self._staleness.labels(feature.feature_name, feature.version)
-        for timestamp in part.timestamps or ():
+        timestamps = part.timestamps or ()
+        for timestamp in timestamps[:: 1 + len(timestamps) // _VALUES_PER_STALENESS_SAMPLE]:
             if timestamp is not None:
                 histogram.observe(max((now - timestamp).total_seconds(), 0.0))
-        if part.stale_rows:
-            self._stale.labels(feature.feature_name, feature.version).inc(len(part.stale_rows))
+
+    def count_stale(self, feature: FeatureVersion, count: int) -> None:
+        """Count values that were served, and are older than tolerated."""
+        if count:
+            self._stale.labels(feature.feature_name, feature.version).inc(count)
 
     def count_if_deprecated(self, feature: FeatureVersion) -> None:
         """Count a request that was served a version, if that should not be used any more."""

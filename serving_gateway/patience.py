@@ -70,6 +70,11 @@ class PatientProtocol(HttpToolsProtocol):
         self._is_whole = True
         super().on_message_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        self.transport.write(_problem(400, "Bad Request", msg))
+        self.transport.close()
+
     def shutdown(self) -> None:
         """
         Answer one more request, if it comes soon: it may be on its way already.
@@ -97,14 +102,7 @@ class PatientProtocol(HttpToolsProtocol):
         """Say why, if the client can take it for an answer, and hang up."""
         self._rest()
         if self._is_listening():
-            body = orjson.dumps(
-                {"type": "about:blank", "title": title, "status": status, "detail": detail}
-            )
-            head = (
-                f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"
-                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-            )
-            self.transport.write(head.encode() + body)
+            self.transport.write(_problem(status, title, detail))
         self.transport.close()
 
     def _is_listening(self) -> bool:
@@ -114,3 +112,15 @@ class PatientProtocol(HttpToolsProtocol):
         if self._expects_head:
             return self._head_bytes > 0 and (self.cycle is None or self.cycle.response_complete)
         return not self.cycle.response_started
+
+
+def _problem(status: int, title: str, detail: str) -> bytes:
+    """Return an HTTP answer that is a problem document, after which the connection ends."""
+    body = orjson.dumps(
+        {"type": "about:blank", "title": title, "status": status, "detail": detail, "hint": ""}
+    )
+    head = (
+        f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + body

@@ -174,7 +174,14 @@ def _part(
 ) -> Part:
     if found.timestamps is None:
         return Part(tier, rows, None, frozenset())
-    times = dict(zip(asked, found.timestamps, strict=True))
+    times = found.timestamps
+    if len(rows) < len(asked):
+        at = dict(zip(asked, times, strict=True))
+        times = [at[row] for row in rows]
     limit = now - feature.staleness_tolerance
-    stale = frozenset(row for row in rows if (time := times[row]) is not None and time <= limit)
-    return Part(tier, rows, [times[row] for row in rows], stale)
+    # Values of one run have one event timestamp: few comparisons tell that none is stale.
+    stale = {time for time in set(times) if time is not None and time <= limit}
+    stale_rows = (
+        [row for row, time in zip(rows, times, strict=True) if time in stale] if stale else []
+    )
+    return Part(tier, rows, times, frozenset(stale_rows))

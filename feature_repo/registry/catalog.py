@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from feature_repo.registry.metadata import FeatureVersion
@@ -27,6 +27,7 @@ class Catalog:
     services: Mapping[str, Sequence[str]]
     _by_name: Mapping[str, Mapping[str, FeatureVersion]] = field(init=False, repr=False)
     _select: Callable[[str, str | None], FeatureVersion] = field(init=False, repr=False)
+    _by_view: Mapping[str, FeatureVersion] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         by_name: dict[str, dict[str, FeatureVersion]] = {}
@@ -35,6 +36,7 @@ class Catalog:
         object.__setattr__(self, "_by_name", by_name)
         # The same few are asked for over and over; what callers make up must not pile up.
         object.__setattr__(self, "_select", lru_cache(_KEPT_SELECTIONS)(self._newest_fitting))
+        object.__setattr__(self, "_by_view", {f.view_name: f for f in self.features})
 
     def versions(self, feature_name: str) -> Sequence[FeatureVersion]:
         """
@@ -63,6 +65,28 @@ class Catalog:
 
     def _newest_fitting(self, feature_name: str, wanted: str | None) -> FeatureVersion:
         return select_version(self.versions(feature_name), wanted)
+
+    def select_view(self, view_name: str) -> FeatureVersion:
+        """
+        Return the version that a feature view of Feast holds.
+
+        Raises:
+            UnknownFeature: No such view is deployed.
+            VersionNotServed: The version is retired.
+        """
+        if view_name not in self._by_view:
+            known = ", ".join(self._by_view) or "none yet: run `make apply`"
+            raise UnknownFeature(
+                f"Feature view {view_name} does not exist", hint=f"Deployed feature views: {known}."
+            )
+        feature = self._by_view[view_name]
+        return self.select(feature.feature_name, feature.version)
+
+    @cached_property
+    def join_keys(self) -> Mapping[str, str]:
+        """Join keys by what callers may call them: themselves, or the name of their entity."""
+        names = {f.entity: f.join_keys[0] for f in self.features if len(f.join_keys) == 1}
+        return names | {join_key: join_key for f in self.features for join_key in f.join_keys}
 
     def service(self, service_name: str) -> dict[str, str]:
         """

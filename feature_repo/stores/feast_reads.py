@@ -12,7 +12,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.keys import redis_keys
 from feature_repo.stores.protos import proto_entity_id, proto_value
-from feature_repo.stores.redis_values import TimedText
+from feature_repo.stores.redis_reads import TimedText
 
 # Event timestamp, and value by feature name; two None where there is no fresh value.
 ReadRow = tuple[datetime | None, dict[str, Value] | None]

@@ -30,12 +30,8 @@ from feature_repo.stores.feast_reads import (
 )
 from feature_repo.stores.json_values import encode
 from feature_repo.stores.protos import arrow_values, proto_entity_id
-from feature_repo.stores.redis_values import (
-    delete_values,
-    read_timed_texts,
-    read_timed_texts_async,
-    write_values,
-)
+from feature_repo.stores.redis_reads import read_timed_texts, read_timed_texts_async
+from feature_repo.stores.redis_values import delete_values, write_values
 from foundation import clock
 from foundation.errors import DefinitionError
 from foundation.redis import AsyncClient, Client, connect, connect_async

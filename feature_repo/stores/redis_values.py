@@ -5,26 +5,21 @@ A value expires at its event timestamp plus the staleness tolerance, to the mill
 there is therefore fresh, and a key's expiry tells its event timestamp.
 """
 
-import asyncio
-import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import chain
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import redis
-import redis.asyncio
 
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.keys import key_parts
 from feature_repo.stores.redis_batches import batches
+from feature_repo.stores.redis_errors import translated_errors
 from feature_repo.stores.resp import bulk_strings, script_calls
-from foundation.errors import ContractViolation, StoreUnavailable
-from foundation.redis import AsyncClient, Client
-from foundation.redis_pipeline import PipelinedReads
+from foundation.errors import ContractViolation
+from foundation.redis import Client
 
 _CALLS_IN_FLIGHT = 32
 # Of input; building commands takes a few times as much memory.
@@ -73,7 +68,7 @@ def write_values(
     _refuse_nulls(feature, values)
     rows_per_pass = 1 + values.num_rows * _BYTES_PER_PASS // max(values.nbytes, 1)
     stored = 0
-    with _translated_errors():
+    with translated_errors():
         for node in _primaries(client):
             node.script_load(_STORE_NEWER_OR_EQUAL)
         for start in range(0, values.num_rows, rows_per_pass):
@@ -93,7 +88,7 @@ def delete_values(client: Client, feature_name: str, version: str) -> int:
     """
     prefix, suffix = key_parts(feature_name, version)
     removed = 0
-    with _translated_errors():
+    with translated_errors():
         for node in _primaries(client):
             cursor = None
             while cursor != 0:
@@ -115,85 +110,11 @@ def delete_keys(client: Client, keys: Sequence[str]) -> int:
     Raises:
         StoreUnavailable: Redis can't be reached, or refuses; some values may have been removed.
     """
-    with _translated_errors():
+    with translated_errors():
         pipeline = client.pipeline(transaction=False)
         for key in keys:  # one by one: in a cluster they are of different slots
             pipeline.unlink(key)
         return sum(pipeline.execute())
-
-
-async def read_texts(
-    reads: PipelinedReads | redis.asyncio.RedisCluster, keys: Sequence[str]
-) -> list[bytes | None]:
-    """
-    Read values by key; one round trip to each node.
-
-    Returns:
-        JSON texts in the order of the keys; None where there is no fresh value.
-
-    Raises:
-        StoreUnavailable: Redis can't be reached, or refuses.
-    """
-    if not keys:
-        return []
-    with _translated_errors():
-        if isinstance(reads, PipelinedReads):
-            return await reads.mget(keys)
-        pipeline = reads.pipeline()
-        for key in keys:
-            pipeline.get(key)
-        found: list[bytes | None] = await pipeline.execute()
-        return found
-
-
-TimedText = tuple[bytes, datetime] | None
-
-
-def read_timed_texts(
-    client: Client, features: Sequence[FeatureVersion], keys: Sequence[str]
-) -> list[TimedText]:
-    """
-    Read values with their event timestamps; one round trip to each node.
-
-    Args:
-        client: Of one node or of a cluster.
-        features: Whose value each key holds.
-        keys: As many as features.
-
-    Returns:
-        JSON text and aware event timestamp in the order of the keys; None where there is no fresh
-        value.
-
-    Raises:
-        StoreUnavailable: Redis can't be reached, or refuses.
-    """
-    with _translated_errors():
-        pipeline = client.pipeline(transaction=False)
-        for key in keys:
-            pipeline.get(key)
-            pipeline.pexpiretime(key)
-        return _timed(features, pipeline.execute())
-
-
-async def read_timed_texts_async(
-    client: AsyncClient | PipelinedReads, features: Sequence[FeatureVersion], keys: Sequence[str]
-) -> list[TimedText]:
-    """Do what `read_timed_texts` does, without blocking."""
-    with _translated_errors():
-        if isinstance(client, PipelinedReads):
-            pairs = zip(
-                *await asyncio.gather(client.mget(keys), client.expiries(keys)), strict=True
-            )
-            return _timed(features, list(chain.from_iterable(pairs)))
-        pipeline = (
-            client.pipeline()
-            if isinstance(client, redis.asyncio.RedisCluster)
-            else client.pipeline(transaction=False)
-        )
-        for key in keys:
-            pipeline.get(key)
-            pipeline.pexpiretime(key)
-        return _timed(features, await pipeline.execute())
 
 
 def _refuse_nulls(feature: FeatureVersion, values: pa.Table) -> None:
@@ -269,23 +190,3 @@ def _primaries(client: Client) -> list[redis.Redis]:
     # What goes to single nodes bypasses the client's own ways to learn that slots have moved.
     client.nodes_manager.initialize()
     return [client.get_redis_connection(node) for node in client.get_primaries()]
-
-
-def _timed(features: Sequence[FeatureVersion], answers: Sequence[Any]) -> list[TimedText]:
-    # A key can expire between the two questions, all keys of one run together.
-    return [
-        None
-        if text is None or expiry < 0
-        else (text, datetime.fromtimestamp(expiry / 1_000, UTC) - feature.staleness_tolerance)
-        for feature, text, expiry in zip(features, answers[::2], answers[1::2], strict=True)
-    ]
-
-
-@contextlib.contextmanager
-def _translated_errors() -> Iterator[None]:
-    try:
-        yield
-    except (redis.RedisError, redis.RedisClusterException, OSError) as error:
-        raise StoreUnavailable(
-            f"Redis: {error}", hint="Is it running? `make up` starts the embedded one."
-        ) from error

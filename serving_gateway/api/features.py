@@ -1,18 +1,21 @@
 """Routes of features: the catalog, single values, batches, feature services."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from foundation.errors import VersionNotServed
 from serving_gateway.answers import EntityAnswer, RowAnswer
+from serving_gateway.api.documentation import DEPRECATION_HEADERS, problems
+from serving_gateway.api.examples import BATCH, SERVICE
 from serving_gateway.api.headers import TIMEOUT_PARAMETER, answer_headers, deadline_of
 from serving_gateway.api.models import (
     BatchRequest,
     BatchResponse,
     CatalogResponse,
     EntityId,
+    FeatureName,
     FeatureResponse,
     Origin,
     ServiceRequest,
@@ -20,20 +23,27 @@ from serving_gateway.api.models import (
     ValueResponse,
     Version,
 )
-from serving_gateway.api.problems import RESPONSES
 from serving_gateway.api.short_cut import direct
 from serving_gateway.feature_store import Candidates
 from serving_gateway.resources import Resources, resources_of
 from serving_gateway.version_choice import Wish
 
 # Of endpoints that take the request and return the response themselves, see `ShortCut`.
-direct_router = APIRouter(prefix="/v1", tags=["features"], responses=RESPONSES)
-router = APIRouter(prefix="/v1", tags=["features"], responses=RESPONSES)
+direct_router = APIRouter(prefix="/v1", tags=["features"])
+router = APIRouter(prefix="/v1", tags=["features"])
 
+_READING: dict[int | str, dict[str, Any]] = {
+    200: {"headers": DEPRECATION_HEADERS},
+    **problems(404, 409, 413, 422, 503),
+}
+_FeatureName = Annotated[
+    FeatureName, Path(description="Name of the feature.", examples=["popularity_score"])
+]
 SERVICE_NAME = {
     "name": "service_name",
     "in": "path",
     "required": True,
+    "description": "Name of the feature service.",
     "schema": {"type": "string"},
     "example": "ranking_v1",
 }
@@ -43,7 +53,8 @@ SERVICE_NAME = {
     "/features/batch",
     summary="Read many features of many entities",
     response_model=BatchResponse,
-    openapi_extra=direct(BatchRequest),
+    responses=_READING,
+    openapi_extra=direct(BatchRequest, BATCH),
 )
 async def read_batch(request: Request) -> Response:
     """
@@ -68,7 +79,8 @@ async def read_batch(request: Request) -> Response:
     "/feature-services/{service_name}",  # noqa: FAST003 - the endpoint reads the path itself
     summary="Read a feature service for candidate products",
     response_model=ServiceResponse,
-    openapi_extra=direct(ServiceRequest, [SERVICE_NAME]),
+    responses=_READING,
+    openapi_extra=direct(ServiceRequest, SERVICE, parameters=[SERVICE_NAME]),
 )
 async def read_service(request: Request) -> Response:
     """
@@ -88,7 +100,11 @@ async def read_service(request: Request) -> Response:
     return _answer(b"rows", answer.rows(), answer, has_origins=asked.metadata)
 
 
-@router.get("/features", summary="List every feature version and feature service")
+@router.get(
+    "/features",
+    summary="List every feature version and feature service",
+    responses=problems(503),
+)
 async def list_features(request: Request) -> CatalogResponse:
     """Return the whole catalog."""
     catalog = resources_of(request).catalog.current
@@ -98,8 +114,10 @@ async def list_features(request: Request) -> CatalogResponse:
     )
 
 
-@router.get("/features/{feature_name}", summary="Show one feature")
-async def show_feature(request: Request, feature_name: str) -> FeatureResponse:
+@router.get(
+    "/features/{feature_name}", summary="Show one feature", responses=problems(404, 422, 503)
+)
+async def show_feature(request: Request, feature_name: _FeatureName) -> FeatureResponse:
     """Return all versions of a feature, with their metadata."""
     resources = resources_of(request)
     versions = resources.catalog.current.versions(feature_name)
@@ -113,21 +131,35 @@ async def show_feature(request: Request, feature_name: str) -> FeatureResponse:
 @router.get(
     "/features/{feature_name}/values/{entity_id:path}",
     summary="Read one value",
+    responses={200: {"headers": DEPRECATION_HEADERS}, **problems(404, 409, 422, 503)},
     openapi_extra={"parameters": [TIMEOUT_PARAMETER]},
     response_model_exclude_unset=True,  # metadata that nobody asked for
 )
 async def read_value(
     request: Request,
     response: Response,
-    feature_name: str,
-    entity_id: Annotated[EntityId, Path(examples=["prod_123"])],
-    version: Annotated[Version | None, Query(examples=["1.0.0"])] = None,
+    feature_name: _FeatureName,
+    entity_id: Annotated[
+        EntityId,
+        Path(
+            description="Id of the entity; that of a pair joins its parts with ':'.",
+            examples=["prod_123"],
+        ),
+    ],
+    version: Annotated[
+        Version | None,
+        Query(
+            description="Exactly (`1.0.0`), a range (`^1`, `~1.2`) or `latest`; without it, "
+            "experiments and pinned versions decide.",
+            examples=["1.0.0"],
+        ),
+    ] = None,
     user_id: Annotated[
         EntityId | None, Query(description="Whose experiments apply.", examples=["user_456"])
     ] = None,
     *,
     metadata: Annotated[
-        bool, Query(description="Whether to tell where the value comes from.")
+        bool, Query(description="Whether to tell where the value comes from.", examples=[True])
     ] = False,
 ) -> ValueResponse:
     """Return one value; if no tier has it, the feature's default, or null."""

@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from foundation.errors import ContractViolation
 from serving_gateway.answers import Answer
+from serving_gateway.api.documentation import TIMEOUT_DESCRIPTION
 from serving_gateway.deadline import NO_DEADLINE, Deadline
 
 _LONGEST_MILLISECONDS = 60_000
@@ -15,8 +16,8 @@ TIMEOUT_PARAMETER = {
     "name": "X-Timeout-Ms",
     "in": "header",
     "required": False,
-    "description": "How long you wait, in milliseconds. What takes longer is left out, and the "
-    "answer is `degraded`.",
+    "description": TIMEOUT_DESCRIPTION,
+    "example": 50,
     "schema": {"type": "integer", "minimum": 1, "maximum": _LONGEST_MILLISECONDS},
 }
 

@@ -1,12 +1,13 @@
 """The bodies of requests and answers, as the documentation under /docs shows them."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StringConstraints
 
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.registry.versions import EXACT, SELECTOR
+from serving_gateway.api.examples import FEATURE
 from transformations.embedding import VECTOR_LENGTH
 
 EntityId = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
@@ -22,17 +23,7 @@ Value = float | str | list[float] | dict[str, float] | None
 class BatchRequest(BaseModel):
     """Every feature for every entity."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {
-                    "entity_ids": ["prod_123", "prod_456"],
-                    "feature_names": ["popularity_score", "product_freshness_score"],
-                }
-            ]
-        },
-    )
+    model_config = ConfigDict(extra="forbid")
 
     # One wrong id is told, not each: a million of them would stall all other requests.
     entity_ids: Annotated[list[EntityId], FailFast()] = Field(
@@ -57,7 +48,7 @@ class BatchRequest(BaseModel):
     user_id: EntityId | None = Field(
         default=None, description="Whose experiments apply.", examples=["user_456"]
     )
-    metadata: bool = Field(
+    metadata: StrictBool = Field(
         default=False, description="Whether to tell of each value where it comes from."
     )
 
@@ -65,18 +56,7 @@ class BatchRequest(BaseModel):
 class ServiceRequest(BaseModel):
     """Every feature of a feature service, for the products that are to be ranked."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {
-                    "product_ids": ["prod_123", "prod_456"],
-                    "user_id": "user_456",
-                    "query": "organic milk",
-                }
-            ]
-        },
-    )
+    model_config = ConfigDict(extra="forbid")
 
     product_ids: Annotated[list[EntityId], FailFast()] = Field(
         min_length=1, description="The candidates; one row of the answer each."
@@ -99,7 +79,7 @@ class ServiceRequest(BaseModel):
         max_length=1_000,
         description="Versions of single features, before `version`.",
     )
-    metadata: bool = Field(
+    metadata: StrictBool = Field(
         default=False, description="Whether to tell of each value where it comes from."
     )
 
@@ -188,6 +168,22 @@ class ServiceResponse(BaseModel):
 class ValueResponse(BaseModel):
     """One value, and where it came from."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "entity_id": "prod_123",
+                    "feature_name": "popularity_score",
+                    "version": "1.0.0",
+                    "value": 0.87,
+                    "served_from": "online",
+                    "stale": False,
+                    "degraded": False,
+                }
+            ]
+        }
+    )
+
     entity_id: str = Field(examples=["prod_123"])
     feature_name: str = Field(examples=["popularity_score"])
     version: str = Field(examples=["1.0.0"])
@@ -201,10 +197,7 @@ class ValueResponse(BaseModel):
 class InvalidationRequest(BaseModel):
     """Which values to remove from Redis; what is said is combined."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"feature_name": "product_freshness_score"}]},
-    )
+    model_config = ConfigDict(extra="forbid")
 
     feature_name: FeatureName | None = Field(
         default=None, description="Of this feature; without it, of all."
@@ -222,25 +215,43 @@ class InvalidationRequest(BaseModel):
 class InvalidationResponse(BaseModel):
     """What has been removed."""
 
-    removed: int = Field(description="Number of values.")
+    removed: int = Field(examples=[120], description="Number of values.")
 
 
 class CatalogResponse(BaseModel):
     """Everything that is deployed."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"features": [FEATURE], "services": {"search_v1": ["popularity_score==1.0.0"]}}
+            ]
+        }
+    )
+
     features: list[FeatureVersion] = Field(description="Every version of every feature.")
     services: dict[str, list[str]] = Field(
-        description="References of feature versions, by feature service.",
-        examples=[{"search_v1": ["popularity_score==1.0.0"]}],
+        description="References of feature versions, by feature service."
     )
 
 
 class FeatureResponse(BaseModel):
     """One feature."""
 
-    feature_name: str = Field(examples=["popularity_score"])
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "feature_name": "popularity_score",
+                    "served_version": "1.0.0",
+                    "versions": [FEATURE],
+                }
+            ]
+        }
+    )
+
+    feature_name: str
     served_version: str | None = Field(
-        examples=["1.0.0"],
         description="What those get who don't ask for a version; null if none is active.",
     )
     versions: list[FeatureVersion] = Field(description="Every version, oldest first.")
@@ -255,8 +266,19 @@ class Health(BaseModel):
 class Readiness(BaseModel):
     """Whether values can be served, and by what."""
 
-    ready: bool = Field(description="Whether the catalog has been read; 503 otherwise.")
-    online: bool = Field(description="Whether Redis answers; without it, PostgreSQL does.")
+    ready: bool = Field(
+        examples=[True], description="Whether the catalog has been read; 503 otherwise."
+    )
+    online: bool = Field(
+        examples=[True], description="Whether Redis answers; without it, PostgreSQL does."
+    )
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    field: str = Field(examples=["entity_ids.0"])
+    message: str = Field(examples=["Input should be a valid string"])
 
 
 class Problem(BaseModel):
@@ -267,6 +289,6 @@ class Problem(BaseModel):
     status: int = Field(examples=[404])
     detail: str = Field(examples=["feature 'popularity' does not exist"])
     hint: str = Field(examples=["Deployed features: popularity_score."])
-    errors: list[dict[str, Any]] = Field(
-        default_factory=list, description="Of a malformed body, each field and what it must be."
+    errors: list[FieldError] = Field(
+        default_factory=list, description="Of a malformed body, the first wrong fields."
     )

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response, status
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from serving_gateway.api.examples import METRICS
 from serving_gateway.api.models import Health, Readiness
 from serving_gateway.auth.access import OPEN
 from serving_gateway.resources import resources_of
@@ -33,7 +34,14 @@ async def ready(request: Request, response: Response) -> Readiness:
     return readiness
 
 
-@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": METRICS}}}
+    },
+)
 async def metrics(request: Request) -> Response:
     """Return all metrics in Prometheus' text format."""
     return Response(resources_of(request).instruments.exposition(), media_type=CONTENT_TYPE_LATEST)

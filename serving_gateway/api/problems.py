@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -27,7 +26,7 @@ from foundation.errors import (
     UnknownVersion,
     VersionNotServed,
 )
-from serving_gateway.api.models import Problem
+from serving_gateway.api.models import FieldError, Problem
 
 _log = structlog.get_logger()
 
@@ -57,31 +56,6 @@ _STATUSES: dict[type[FeatureStoreError], tuple[HTTPStatus, str]] = {
     TooManyRequests: (HTTPStatus.TOO_MANY_REQUESTS, "Too many requests"),
 }
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": description}
-    for status, description in (
-        (400, "The request can't be read."),
-        (404, "The feature, the version or the feature service is not deployed."),
-        (409, "The version is deployed, but not served."),
-        (413, "The request asks for more than is allowed."),
-        (422, "The request is malformed."),
-        (503, "The catalog has not been read yet."),
-    )
-}
-REFUSALS: dict[str, dict[str, Any]] = {
-    status: {
-        "description": description,
-        "content": {
-            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-        },
-    }
-    for status, description in (
-        ("401", "The credential is missing, wrong, expired or revoked."),
-        ("403", "The credential does not allow this."),
-        ("429", "The caller asks more often than it may; Retry-After tells when to ask again."),
-    )
-}
-
 
 def problem(
     status: HTTPStatus,
@@ -89,7 +63,7 @@ def problem(
     detail: str,
     *,
     hint: str = "",
-    errors: Sequence[dict[str, Any]] = (),
+    errors: Sequence[FieldError] = (),
 ) -> JSONResponse:
     """Return a problem document."""
     body = Problem(
@@ -153,13 +127,13 @@ def _add_challenges(response: JSONResponse, error: Refused) -> None:
 
 def _of_validation(error: ValidationError | RequestValidationError) -> JSONResponse:
     found = [
-        {"field": ".".join(map(str, detail["loc"])) or "body", "message": detail["msg"]}
+        FieldError(field=".".join(map(str, detail["loc"])) or "body", message=detail["msg"])
         for detail in error.errors()[:_ERRORS_LISTED]
     ]
     return problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "Malformed request",
-        "; ".join(f"{entry['field']}: {entry['message']}" for entry in found[:5]),
+        "; ".join(f"{entry.field}: {entry.message}" for entry in found[:5]),
         hint="/docs shows what the request must look like.",
         errors=found,
     )

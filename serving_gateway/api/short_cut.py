@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving_gateway.api.examples import Examples
 from serving_gateway.api.headers import TIMEOUT_PARAMETER
 from serving_gateway.api.problems import EXPECTED, answer
 
@@ -22,13 +23,13 @@ class ShortCut:
 
     Args:
         app: Gets all other requests.
-        router: Of POST routes, included in the application too, for its OpenAPI document; their
+        routers: Of POST routes, included in the application too, for its OpenAPI document; their
             endpoints take the request and nothing else.
     """
 
-    def __init__(self, app: ASGIApp, *, router: APIRouter) -> None:
+    def __init__(self, app: ASGIApp, *, routers: Sequence[APIRouter]) -> None:
         self._app = app
-        routes = [route for route in router.routes if isinstance(route, APIRoute)]
+        routes = [r for router in routers for r in router.routes if isinstance(r, APIRoute)]
         self._by_path = {route.path: route for route in routes if "{" not in route.path}
         self._others = [route for route in routes if "{" in route.path]
 
@@ -58,12 +59,16 @@ class ShortCut:
         return None
 
 
-def direct(body: type[BaseModel], parameters: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+def direct(
+    body: type[BaseModel], examples: Examples, *, parameters: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
     """Return what the OpenAPI document says of a route that reads its request itself."""
     return {
         "parameters": [*parameters, TIMEOUT_PARAMETER],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": body.model_json_schema()}},
+            "content": {
+                "application/json": {"schema": body.model_json_schema(), "examples": examples}
+            },
         },
     }

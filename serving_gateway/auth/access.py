@@ -5,7 +5,6 @@ A route that says nothing is for reading. `openapi_extra=requires(AccessScope.AD
 `openapi_extra=OPEN` says otherwise; the document under /docs and the check follow from it.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,7 +12,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.routing import Match
 from starlette.types import Scope
 
-from serving_gateway.api.problems import REFUSALS
+from serving_gateway.api import documentation
 from serving_gateway.auth.scopes import AccessScope
 
 _SCHEMES: dict[str, dict[str, Any]] = {
@@ -29,7 +28,6 @@ _SCHEMES: dict[str, dict[str, Any]] = {
         "description": "For browsers: any user name, the API key as password.",
     },
 }
-_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 
 def requires(scope: AccessScope) -> dict[str, Any]:
@@ -74,16 +72,12 @@ class GuardedApp(FastAPI):
         """Return the document."""
         schema = super().openapi()
         schema.setdefault("components", {})["securitySchemes"] = _SCHEMES
-        for operation in _operations(schema):
+        for operation in documentation.operations(schema):
             if operation.setdefault("security", requires(AccessScope.READ)["security"]):
-                operation["responses"] |= REFUSALS
+                operation["responses"] |= documentation.refusals()
+        documentation.complete(schema)
         return schema
 
 
 def _declared(route: RouteContext) -> Any:  # noqa: ANN401 - absent, or as declared
     return (getattr(route, "openapi_extra", None) or {}).get("security")
-
-
-def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for path in schema["paths"].values():
-        yield from (operation for method, operation in path.items() if method in _METHODS)

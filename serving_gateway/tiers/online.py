@@ -8,7 +8,7 @@ import orjson
 import redis.asyncio
 
 from feature_repo.registry.metadata import FeatureVersion
-from feature_repo.stores.redis_values import read_texts, read_timed_texts_async
+from feature_repo.stores.redis_reads import event_timestamps, read_expiring_texts, read_texts
 from foundation.errors import StoreUnavailable
 from foundation.redis import AsyncClient
 from foundation.redis_pipeline import PipelinedReads
@@ -77,22 +77,16 @@ class OnlineTier:
         return found
 
     async def _read_timed(self, columns: Sequence[Column]) -> list[Found]:
-        keys = [key for column in columns for key in column.redis_keys()]
-        features = [column.feature for column in columns for _ in column.entity_ids]
+        keys = list(chain.from_iterable(column.redis_keys() for column in columns))
         async with self._turns:
-            timed = await read_timed_texts_async(self._reads, features, keys)
-        _check_texts([None if value is None else value[0] for value in timed])
+            texts, expiries = await read_expiring_texts(self._reads, keys)
+        _check_texts(texts)
         found = []
         start = 0
         for column in columns:
             stop = start + len(column.entity_ids)
-            part = timed[start:stop]
-            found.append(
-                Found(
-                    [None if value is None else value[0] for value in part],
-                    [None if value is None else value[1] for value in part],
-                )
-            )
+            timestamps = event_timestamps(column.feature, expiries[start:stop])
+            found.append(Found(texts[start:stop], timestamps))
             start = stop
         return found
 

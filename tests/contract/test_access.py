@@ -6,6 +6,7 @@ from serving_gateway.app import create_app
 
 # POST, for its body's sake, but for reading.
 READING = {
+    ("post", "/get-online-features"),
     ("post", "/v1/features/batch"),
     ("post", "/v1/feature-services/{service_name}"),
 }

@@ -35,20 +35,25 @@ def gateway_on(
 ) -> Iterator[httpx.Client]:
     """Run a gateway in a thread, and yield an HTTP client of it."""
     settings = settings.model_copy(update={"authentication": authentication})
-    config = server_config(
-        create_app(settings, catalog_reader=catalog_reader), settings, host="127.0.0.1", port=0
-    )
+    app = create_app(settings, catalog_reader=catalog_reader)
+    config = server_config(app, settings, host="127.0.0.1", port=0)
+    with serving(config) as url, httpx.Client(base_url=url) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def serving(config: uvicorn.Config) -> Iterator[str]:
+    """Run a server in a thread, and yield its URL."""
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         deadline = time.monotonic() + 30
         while not server.started:
-            assert time.monotonic() < deadline, "the gateway did not start"
+            assert time.monotonic() < deadline, "the server did not start"
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
-            yield client
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join()

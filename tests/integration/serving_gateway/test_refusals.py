@@ -1,11 +1,14 @@
 """A request that can't be answered is told what to change."""
 
+import json
 import socket
 
 import httpx
 import pytest
 
 from tests.integration.serving_gateway.conftest import BATCH, read_batch, read_metrics
+
+ASKED = b'{"entity_ids": ["p1"], "feature_names": ["popularity_score"]}'
 
 
 @pytest.mark.parametrize(
@@ -127,3 +130,61 @@ def test_a_caller_who_hangs_up_is_no_failure(gateway: httpx.Client) -> None:
         if read_metrics(gateway).get(counted) == 1.0:
             return
     pytest.fail("the request was not counted")
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: abc\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        "BREW {path} HTTP/1.1\r\nhost: x\r\n\r\n",
+        "\x16\x03\x01\x02\r\n\r\n",
+    ],
+    ids=["length", "two lengths", "chunk", "method", "TLS"],
+)
+def test_what_is_no_http_is_refused(gateway: httpx.Client, request_text: str) -> None:
+    """With a problem document, too."""
+    assert gateway.base_url.port is not None
+    with socket.create_connection((gateway.base_url.host, gateway.base_url.port)) as connection:
+        connection.sendall(request_text.replace("{path}", BATCH).encode())
+        answer = b""
+        while received := connection.recv(65_536):
+            answer += received
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in head
+    assert json.loads(body)["detail"] == "Invalid HTTP request received."
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (ASKED, {"content-type": "text/plain"}, 200),
+        (b"entity_ids=p1", {"content-type": "application/x-www-form-urlencoded"}, 422),
+        (ASKED.decode().encode("utf-16"), {"content-type": "application/json"}, 422),
+        (ASKED.replace(b"p1", b"\xff"), {"content-type": "application/json"}, 422),
+        (b"\x1f\x8b\x08\x00", {"content-encoding": "gzip"}, 422),
+        (b"", {}, 422),
+        (ASKED, {"X-Timeout-Ms": "1e3"}, 422),
+        (ASKED, {"X-Timeout-Ms": "\u00b2"}, 422),
+    ],
+)
+def test_bodies_are_json_whatever_they_say_they_are(
+    gateway: httpx.Client, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    """What is no UTF-8 JSON is malformed, and so are headers that make no sense."""
+    encoded = httpx.Headers(headers, encoding="latin-1")
+    response = gateway.post(BATCH, content=body, headers=encoded)
+    assert response.status_code == status
+    kind = "application/json" if status == 200 else "application/problem+json"
+    assert response.headers["content-type"] == kind
+
+
+@pytest.mark.parametrize("text", ["%00", "%ff%fe", "%ed%a0%80", "%2e%2e"])
+def test_strange_paths_are_ids_like_others(gateway: httpx.Client, text: str) -> None:
+    """Nobody's, but no failure."""
+    response = gateway.get(f"/v1/features/popularity_score/values/x{text}")
+    assert response.status_code == 200
+    assert response.json()["served_from"] == "default"
+    assert gateway.get(f"/v1/features/x{text}").status_code == 404

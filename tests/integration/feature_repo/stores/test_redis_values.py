@@ -11,12 +11,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from feature_repo.registry.metadata import FeatureType
-from feature_repo.stores.redis_values import (
-    delete_values,
-    read_texts,
-    read_timed_texts,
-    write_values,
-)
+from feature_repo.stores.redis_reads import read_texts, read_timed_texts
+from feature_repo.stores.redis_values import delete_values, write_values
 from foundation.errors import ContractViolation, StoreUnavailable
 from foundation.redis import Client, connect, connect_async
 from foundation.redis_pipeline import PipelinedReads

@@ -25,6 +25,8 @@ _ASKED = b'{"entity_ids": ["p1"], "feature_names": ["popularity_score"]}'
 _BODIES = {
     "/v1/feature-services/{service_name}": b'{"product_ids": ["p1"]}',
     "/v1/cache/invalidate": b'{"entity_ids": ["p1"]}',
+    "/get-online-features": b'{"entities": {"user_id": ["u"], "product_id": ["p"]},'
+    b' "feature_service": "recommendation_v1"}',
 }
 _PARAMETERS = {
     "{feature_name}": "popularity_score",

@@ -1,0 +1,24 @@
+"""What goes wrong with Redis, in our words."""
+
+import contextlib
+from collections.abc import Iterator
+
+import redis
+
+from foundation.errors import StoreUnavailable
+
+
+@contextlib.contextmanager
+def translated_errors() -> Iterator[None]:
+    """
+    Let the client's errors leave as ours.
+
+    Raises:
+        StoreUnavailable: Redis can't be reached, is too slow, or refuses.
+    """
+    try:
+        yield
+    except (redis.RedisError, redis.RedisClusterException, OSError) as error:
+        raise StoreUnavailable(
+            f"Redis: {error}", hint="Is it running? `make up` starts the embedded one."
+        ) from error
