@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from feast import Entity, FeatureStore, FeatureView, Field, FileSource
+from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
 from feast.types import Float64
 
 from benchmarks.stage import HOST, free_port, running_process, running_stores
@@ -150,7 +150,7 @@ def _fill_feasts(
         "entity_key_serialization_version: 3\n"
     )
     store = FeatureStore(repo_path=str(repository))
-    product = Entity(name="product", join_keys=["product_id"])
+    product = Entity(name="product", join_keys=["product_id"], value_type=ValueType.STRING)
     now = clock.now()
     ids = [_entity_id(n) for n in range(ENTITY_COUNT)]
     frame = pd.DataFrame(values, columns=_names()).assign(product_id=ids, event_timestamp=now)

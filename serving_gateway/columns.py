@@ -1,8 +1,8 @@
 """What tiers are asked for, and what they answer; pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.keys import escape, redis_keys
@@ -11,8 +11,7 @@ from foundation.errors import ContractViolation
 Vector = Sequence[float]
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """
     One feature version of some entities.
 
@@ -36,11 +35,10 @@ class Column:
         """Return the column of some of its entities."""
         if len(rows) == len(self.entity_ids):
             return self
-        return replace(self, entity_ids=[self.entity_ids[row] for row in rows])
+        return self._replace(entity_ids=[self.entity_ids[row] for row in rows])
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """
     What a tier has of a column.
 

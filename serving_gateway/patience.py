@@ -1,10 +1,12 @@
 """How long clients are waited for: while they send a request, and when the server must stop."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from serving_gateway.gathered_writes import GatheredWrites
 
 _LONGEST_HEAD_BYTES = 65_536
 _LAST_REQUEST_SECONDS = 0.5
@@ -33,7 +35,8 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for a request."""
-        super().connection_made(transport)
+        gathered = GatheredWrites(transport, self.loop)
+        super().connection_made(cast("asyncio.Transport", gathered))
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import NamedTuple, cast
 
 import orjson
 
@@ -13,8 +13,7 @@ from serving_gateway.columns import Column, Found
 DEFAULT = "default"
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """
     The rows of a column that one tier served.
 
@@ -31,7 +30,7 @@ class Part:
     stale_rows: frozenset[int]
 
 
-@dataclass
+@dataclass(slots=True)
 class CollectedColumn:
     """
     A column, and what has been found of it.
