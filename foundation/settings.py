@@ -129,6 +129,13 @@ class Settings(BaseSettings):
         default=None, description="YAML file of pinned versions and experiments."
     )
     serving_rules_refresh_seconds: float = Field(default=2.0, gt=0)
+    served_sample_share: float = Field(
+        default=0.0, ge=0, le=1, description="Share of answers that are kept, for `parity`."
+    )
+    served_sample_path: Path | None = Field(
+        default=None, description="Folder of kept answers; unset: in data_dir."
+    )
+    served_sample_days: float = Field(default=7.0, gt=0)
     input_freshness_seconds: float = Field(
         default=300.0, gt=0, description="Oldest acceptable newest event when a job starts."
     )

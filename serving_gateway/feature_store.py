@@ -1,51 +1,32 @@
 """The specification's interface, over a chain of tiers."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import structlog
 
 from feature_repo.registry.metadata import FeatureVersion
-from feature_repo.stores.keys import escape
 from foundation import clock
-from foundation.errors import ContractViolation, LimitExceeded
+from foundation.errors import LimitExceeded
 from foundation.settings import Settings
-from serving_gateway.answers import Answer, EntityAnswer, RowAnswer, row_column
+from serving_gateway.answers import Answer, EntityAnswer, RowAnswer
+from serving_gateway.candidates import Candidates, row_columns
 from serving_gateway.catalog_cache import CatalogCache
-from serving_gateway.columns import Column, Found, Vector, canonical_ids
+from serving_gateway.columns import Column, Found, canonical_ids
 from serving_gateway.deadline import NO_DEADLINE, Deadline
 from serving_gateway.defaults import Defaults
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.log_digest import LogDigest
 from serving_gateway.reading import DEFAULT, CollectedColumn, Reading
+from serving_gateway.served_sample import ServedSample
+from serving_gateway.shadows import Shadows
 from serving_gateway.tiers import Tier
 from serving_gateway.version_choice import VersionChoice, Wish
 
 _log = structlog.get_logger()
 
 _NOTHING = Wish()
-# What stands for the query of somebody who has its embedding only: no word, so no product matches.
-_NO_WORDS = "?"
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """
-    Products to be ranked, and for whom.
-
-    Attributes:
-        product_ids: The products.
-        user_id: The user; None: nobody in particular.
-        query: What was searched for; None: nothing.
-        query_embedding: Its embedding; None: the model gives it.
-    """
-
-    product_ids: Sequence[str]
-    user_id: str | None = None
-    query: str | None = None
-    query_embedding: Vector | None = None
 
 
 class FeatureStore:
@@ -59,6 +40,8 @@ class FeatureStore:
         tiers: Asked in this order, each for what those before it did not have.
         defaults: What is served when no tier has a value.
         instruments: Told what was served, from where, and how fast.
+        shadows: Compare what was served with what candidate versions would have been.
+        sample: Keeps some of what was served.
         digest: Logs misses.
     """
 
@@ -70,6 +53,8 @@ class FeatureStore:
         tiers: Sequence[Tier],
         defaults: Defaults,
         instruments: Instruments,
+        shadows: Shadows,
+        sample: ServedSample,
         digest: LogDigest,
     ) -> None:
         self._settings = settings
@@ -78,6 +63,8 @@ class FeatureStore:
         self._tiers = tiers
         self._defaults = defaults
         self._instruments = instruments
+        self._shadows = shadows
+        self._sample = sample
         self._digest = digest
 
     async def get_feature(
@@ -170,7 +157,7 @@ class FeatureStore:
         declared = self._catalog.current.service(service_name)
         resolved = self._versions.resolve(declared, wish, declared=declared)
         distinct = list(dict.fromkeys(candidates.product_ids))
-        columns = _row_columns(resolved.features, distinct, candidates)
+        columns = row_columns(resolved.features, distinct, candidates)
         reading = await self._collect(columns, is_timed=is_timed, deadline=deadline)
         return RowAnswer(reading, resolved.variants, clock.now(), distinct)
 
@@ -209,6 +196,7 @@ class FeatureStore:
     ) -> Reading:
         """Ask tier after tier for what is missing still, and fill the rest with defaults."""
         is_sample = self._instruments.samples_staleness()
+        is_kept = self._sample.takes()
         reading = Reading.of(columns)
         for tier in self._tiers:
             wanted = reading.missing(tier.serves)
@@ -217,13 +205,18 @@ class FeatureStore:
             with self._instruments.timed(tier.name):
                 found = await tier.read(
                     [c.column.only(c.missing) for c in wanted],
-                    is_timed=is_timed or is_sample,
+                    is_timed=is_timed or is_sample or is_kept,
                     deadline=deadline,
                 )
             # Timestamps that every request of a caller brings would be more than a sample.
-            self._take(tier.name, wanted, found, observes_age=is_sample or not is_timed)
+            self._take(
+                tier.name, wanted, found, observes_age=is_sample or not (is_timed or is_kept)
+            )
         for collected in reading.columns:
             self._fill(collected, missing)
+        self._shadows.offer(reading)
+        if is_kept:
+            self._sample.offer(reading)
         return reading
 
     def _take(
@@ -270,28 +263,3 @@ class FeatureStore:
                     f"the request asks for {count} {what}, {limit} are allowed",
                     hint=f"Split it into requests of at most {limit} {what}.",
                 )
-
-
-def _row_columns(
-    features: Sequence[FeatureVersion], product_ids: Sequence[str], candidates: Candidates
-) -> list[Column]:
-    escaped = list(map(escape, product_ids))
-    query = candidates.query
-    if query is None and candidates.query_embedding is not None:
-        query = _NO_WORDS
-    given = {"user_id": candidates.user_id, "query": query}
-    constants = {name: escape(value) for name, value in given.items() if value is not None}
-    columns = []
-    for feature in features:
-        _check_row_keys(feature, given)
-        columns.append(row_column(feature, escaped, constants, candidates.query_embedding))
-    return columns
-
-
-def _check_row_keys(feature: FeatureVersion, given: Mapping[str, str | None]) -> None:
-    others = set(feature.join_keys) - {"product_id", *given}
-    if others:
-        raise ContractViolation(
-            f"{feature.reference} is of {', '.join(sorted(others))}, which rows of products lack",
-            hint="Read it with POST /v1/features/batch.",
-        )

@@ -70,6 +70,12 @@ class Instruments:
             "Values found below Redis that were to be written to a store.",
             ("store", "outcome"),
         )
+        self._sampled = self._counter(
+            "feature_served_sample_values_total",
+            "Values of answers that were to be kept: written, dropped because too many waited, "
+            "or failed.",
+            ("outcome",),
+        )
         self._requests = self._counter(
             "http_requests_total", "Requests answered.", ("route", "method", "status")
         )
@@ -153,6 +159,10 @@ class Instruments:
     def count_written_back(self, store: str, outcome: str, count: int) -> None:
         """Count values that were to be written to a store."""
         self._written_back.labels(store, outcome).inc(count)
+
+    def count_sampled(self, outcome: str, count: int) -> None:
+        """Count values of answers that were to be kept."""
+        self._sampled.labels(outcome).inc(count)
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answered request."""

@@ -21,6 +21,9 @@ from serving_gateway.instrumentation import Instruments
 from serving_gateway.log_digest import LogDigest
 from serving_gateway.loop_lag import LoopLag
 from serving_gateway.rules_cache import RulesCache
+from serving_gateway.served_sample import ServedSample
+from serving_gateway.shadow_instruments import ShadowInstruments
+from serving_gateway.shadows import READERS, Shadows
 from serving_gateway.tiers.guard import Guard, GuardPolicy
 from serving_gateway.tiers.offline import OfflineTier
 from serving_gateway.tiers.on_demand import OnDemandTier
@@ -53,6 +56,7 @@ class Resources:
     on_demand: OnDemandTier
     defaults: Defaults
     write_back: WriteBack
+    sample: ServedSample
     digest: LogDigest
 
 
@@ -91,6 +95,7 @@ async def running(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await resources.sample.finish()
             resources.digest.flush()
             resources.write_back.close()
             await resources.online.close()
@@ -144,6 +149,15 @@ def _build(
         limit_seconds=settings.on_demand_timeout_seconds * _BUDGETS_PER_FLIGHT,
     )
     defaults = Defaults(pool, catalog)
+    shadows = Shadows(
+        rules,
+        catalog,
+        stored=(online, offline),
+        computed=(on_demand,),
+        instruments=ShadowInstruments(instruments.registry),
+        digest=digest,
+    )
+    sample = ServedSample(settings, instruments, digest)
     store = FeatureStore(
         settings,
         catalog,
@@ -151,6 +165,8 @@ def _build(
         (online, offline, on_demand),
         defaults,
         instruments,
+        shadows,
+        sample,
         digest,
     )
 
@@ -171,6 +187,7 @@ def _build(
         on_demand,
         defaults,
         write_back,
+        sample,
         digest,
     )
     return resources, (
@@ -181,6 +198,8 @@ def _build(
         lag.watch,
         record_vital_signs,
         write_back.run,
+        sample.run,
+        *[shadows.run] * READERS,
     )
 
 

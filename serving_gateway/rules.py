@@ -11,6 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from feature_repo.registry.versions import SELECTOR
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$", max_length=64)]
+FeatureName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+ExactVersion = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
 Selector = Annotated[str, StringConstraints(pattern=SELECTOR)]
 _HASHES = 2**64
 
@@ -73,6 +75,16 @@ class Experiment(BaseModel):
         return self.variants[-1]
 
 
+class Shadow(BaseModel):
+    """A version that is read beside the served one, and compared with it, but served to nobody."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    feature_name: FeatureName
+    version: ExactVersion = Field(description="The candidate, exactly; it may be staged.")
+    share: float = Field(gt=0, le=1, description="Share of the requests that are compared.")
+
+
 class ServingRules(BaseModel):
     """What the file of FEATURE_STORE_SERVING_RULES says."""
 
@@ -83,12 +95,18 @@ class ServingRules(BaseModel):
         description="By feature name, what is served to whoever asks for no version.",
     )
     experiments: tuple[Experiment, ...] = ()
+    shadows: tuple[Shadow, ...] = Field(
+        default=(), description="Candidates that are compared with what is served."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         names = [experiment.name for experiment in self.experiments]
         if len(set(names)) < len(names):
             raise ValueError("experiments: a name comes twice")
+        candidates = [(shadow.feature_name, shadow.version) for shadow in self.shadows]
+        if len(set(candidates)) < len(candidates):
+            raise ValueError("shadows: a candidate comes twice")
         return self
 
     def choose(self, user_id: str | None, *, now: datetime) -> "Choice":

@@ -24,7 +24,7 @@ from serving_gateway.api.models import (
     Version,
 )
 from serving_gateway.api.short_cut import direct
-from serving_gateway.feature_store import Candidates
+from serving_gateway.candidates import Candidates
 from serving_gateway.resources import Resources, resources_of
 from serving_gateway.version_choice import Wish
 

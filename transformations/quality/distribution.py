@@ -6,7 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import entropy
+
+from transformations.computations.stability import stability_index
 
 _QUANTILES = np.linspace(0.0, 1.0, 11)
 # Of so many values a few more or less say nothing about their distribution.
@@ -14,8 +15,6 @@ _ENOUGH_VALUES = 100
 _MOST_VALUES = 1_000_000
 # A value that so many share is an edge of its own, so that leaving it is seen.
 _COMMON_SHARE = 0.05
-# Stands for a share of none, whose logarithm is infinite.
-_SMALLEST_SHARE = 1e-4
 
 Numbers = NDArray[np.float64]
 
@@ -60,17 +59,9 @@ class Distribution:
         return asdict(self)
 
     def stability_index(self, values: Numbers) -> float:
-        """
-        Return the population stability index of other values against this distribution.
-
-        It is the sum of (p - q) ln(p / q) over the intervals' shares p and q: 0 for equal shares;
-        beyond 0.25 it is commonly taken for a significant shift (Siddiqi, Credit Risk Scorecards,
-        2006).
-        """
+        """Return the population stability index of other values against this distribution."""
         sample = values[:: max(1, values.size // _MOST_VALUES)]
-        observed = np.maximum(_shares(sample, np.array(self.edges)), _SMALLEST_SHARE)
-        expected = np.maximum(self.shares, _SMALLEST_SHARE)
-        return float(entropy(observed, expected) + entropy(expected, observed))
+        return stability_index(self.shares, _shares(sample, np.array(self.edges)))
 
 
 def _shares(values: Numbers, edges: Numbers) -> list[float]:

@@ -22,6 +22,9 @@ from serving_gateway.feature_store import FeatureStore
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.log_digest import LogDigest
 from serving_gateway.rules_cache import RulesCache
+from serving_gateway.served_sample import ServedSample
+from serving_gateway.shadow_instruments import ShadowInstruments
+from serving_gateway.shadows import Shadows
 from serving_gateway.tiers import Tier
 from serving_gateway.version_choice import VersionChoice, Wish
 
@@ -88,15 +91,20 @@ async def _store(
     deployed = Catalog(features=features or gather_features(), services={})
     catalog = CatalogCache(lambda: deployed, interval=timedelta(hours=1))
     await catalog.refresh()
-    instruments = instruments or Instruments()
+    instruments, digest = instruments or Instruments(), digest or LogDigest()
+    settings = Settings(max_request_entities=3, max_request_features=2)
+    rules = RulesCache(None, interval=timedelta(hours=1))
+    shadows = ShadowInstruments(instruments.registry)
     return FeatureStore(
-        Settings(max_request_entities=3, max_request_features=2),
+        settings,
         catalog,
-        VersionChoice(catalog, RulesCache(None, interval=timedelta(hours=1)), instruments),
+        VersionChoice(catalog, rules, instruments),
         tiers,
         Defaults(AsyncConnectionPool(open=False), catalog),
         instruments,
-        digest or LogDigest(),
+        Shadows(rules, catalog, stored=tiers, computed=(), instruments=shadows, digest=digest),
+        ServedSample(settings, instruments, digest),
+        digest,
     )
 
 

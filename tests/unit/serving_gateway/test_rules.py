@@ -101,3 +101,22 @@ def test_wrong_experiments_are_refused(changes: dict[str, Any], message: str) ->
     """The error names the field."""
     with pytest.raises(ValidationError, match=message):
         _rules(_experiment(**changes))
+
+
+@pytest.mark.parametrize(
+    ("shadows", "message"),
+    [
+        ([("1.1.0", 0.5), ("1.1.0", 1.0)], "a candidate comes twice"),
+        ([("^1", 0.5)], "pattern"),
+        ([("1.1.0", 0)], "greater than 0"),
+        ([("1.1.0", 1.5)], "less than or equal to 1"),
+    ],
+)
+def test_wrong_shadows_are_refused(shadows: list[tuple[str, float]], message: str) -> None:
+    """A candidate is one exact version, of some share."""
+    written = [
+        {"feature_name": "popularity_score", "version": version, "share": share}
+        for version, share in shadows
+    ]
+    with pytest.raises(ValidationError, match=message):
+        _rules(shadows=written)
