@@ -7,19 +7,13 @@ from typing import LiteralString
 
 from psycopg import errors, sql
 
+from feature_repo.stores.partitions import months
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
 from transformations.snapshots.manifest import midnight
 from transformations.snapshots.storage import Storage
 from transformations.snapshots.verification import verify
 
-_PARTITIONS = """
-SELECT child.relname, pg_get_expr(child.relpartbound, child.oid)
-FROM pg_inherits
-JOIN pg_class child ON child.oid = inhrelid
-JOIN pg_class parent ON parent.oid = inhparent
-WHERE parent.relname = 'feature_values' ORDER BY 1
-"""
 # Jobs write to the history all the time; they must not queue behind a wait for its lock.
 _LOCK_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '5s'"
 
@@ -67,7 +61,7 @@ def drop_partitions(
     oldest = now - timedelta(days=settings.history_retention_days)
     states = []
     with connect(settings, autocommit=True) as connection:
-        for name, end in _months(connection):
+        for name, _, end in months(connection):
             if end > oldest:
                 continue
             reason = _reason_to_keep(connection, storage, name, end)
@@ -75,15 +69,6 @@ def drop_partitions(
                 reason = _drop(connection, name)
             states.append(PartitionState(name, dropped=not reason, reason=reason))
     return states
-
-
-def _months(connection: Connection) -> list[tuple[str, datetime]]:
-    """Return the partitions with their ends."""
-    found = []
-    for name, bounds in connection.execute(_PARTITIONS).fetchall():
-        end = bounds.rpartition("TO ('")[2].partition("'")[0]
-        found.append((name, datetime.fromisoformat(end)))
-    return found
 
 
 def _reason_to_keep(connection: Connection, storage: Storage, name: str, end: datetime) -> str:

@@ -1,0 +1,291 @@
+"""Columns of feature values for entity rows: read, join, and compute what is not stored."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feature_repo.history.asof import AsofJoin, Found, newer
+from feature_repo.history.entity_rows import INSTANT, EntityCodes, EntityRows
+from feature_repo.history.extensions import Extensions, KnownValues
+from feature_repo.history.slices import SliceReader, Window
+from feature_repo.history.terms import Terms
+from feature_repo.registry.metadata import FeatureType, FeatureVersion
+from feature_repo.stores.json_values import VALUE_TYPES, decode
+from feature_repo.stores.partitions import gaps
+from foundation.settings import Settings
+
+_MICROSECOND = timedelta(microseconds=1)
+_PARSED = (FeatureType.VECTOR, FeatureType.MAP)
+
+
+@dataclass(frozen=True)
+class WantedColumn:
+    """
+    A feature version to join to entity rows.
+
+    Attributes:
+        feature: Which.
+        join_keys: Columns of the entity rows that hold its join keys, in its order.
+        name: Of the column that is wanted.
+        dependencies: Versions that it is computed from, if it is not stored.
+    """
+
+    feature: FeatureVersion
+    join_keys: tuple[str, ...]
+    name: str
+    dependencies: tuple[FeatureVersion, ...] = ()
+
+
+@dataclass
+class Watermark:
+    """
+    What was read for a column.
+
+    Attributes:
+        row_count: Values that a row may have got, of the wanted entities and time.
+        newest_timestamp: Of their event timestamps; None if there were none.
+        newest_created: Of the instants at which they were written.
+    """
+
+    row_count: int = 0
+    newest_timestamp: datetime | None = None
+    newest_created: datetime | None = None
+
+    def add(self, candidates: pa.Table) -> None:
+        """Count what was read from one place."""
+        if candidates.num_rows:
+            self.row_count += candidates.num_rows
+            for name in ("timestamp", "created"):
+                newest = pc.max(candidates[name]).as_py()
+                known = getattr(self, f"newest_{name}")
+                setattr(self, f"newest_{name}", max(newest, known or newest))
+
+
+@dataclass(frozen=True)
+class FeatureColumn:
+    """
+    A feature version, joined to entity rows.
+
+    Attributes:
+        wanted: What it is.
+        values: One a row, of the feature's Arrow type; null where there is none.
+        timestamps: Event timestamps of the values that are stored; null where it is not.
+        computed_count: How many values were computed because none was stored.
+        watermark: What was read.
+    """
+
+    wanted: WantedColumn
+    values: pa.Array
+    timestamps: pa.Array
+    computed_count: int
+    watermark: Watermark
+
+
+class HistoricalValues:
+    """
+    Finds values, all of one state of the stores.
+
+    Args:
+        settings: Say where everything is.
+        reader: Of stored values.
+        join: Matches them with rows.
+        terms: Which values count.
+        extensions: For what PostgreSQL does not hold.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        reader: SliceReader,
+        join: AsofJoin,
+        terms: Terms,
+        extensions: Extensions,
+    ) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._join = join
+        self._terms = terms
+        self._extensions = extensions
+        self._months = reader.months()
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(
+        cls,
+        settings: Settings,
+        terms: Terms,
+        extensions: Extensions,
+        *,
+        timeout_seconds: float | None = None,
+    ) -> Iterator["HistoricalValues"]:
+        """
+        Connect to PostgreSQL, and start DuckDB.
+
+        Raises:
+            StoreUnavailable: PostgreSQL can't be reached.
+        """
+        with (
+            SliceReader.open(settings, timeout_seconds=timeout_seconds) as reader,
+            tempfile.TemporaryDirectory(prefix="asof-") as folder,
+            AsofJoin.open(memory_megabytes=settings.duckdb_memory_megabytes, folder=folder) as join,
+        ):
+            yield cls(settings, reader, join, terms, extensions)
+
+    def columns(self, rows: EntityRows, wanted: Sequence[WantedColumn]) -> list[FeatureColumn]:
+        """
+        Return a column for each feature version that is wanted.
+
+        Args:
+            rows: What to join to.
+            wanted: What to join.
+
+        Raises:
+            ContractViolation: A join key is missing or no id.
+            StoreUnavailable: PostgreSQL broke off.
+        """
+        asked = _Asked(rows)
+        return [self._column(asked, each) for each in wanted]
+
+    def query(self, statement: str) -> pa.Table:
+        """Return the rows of a query, of the same state as the values."""
+        return self._reader.query(statement)
+
+    def _column(self, asked: "_Asked", wanted: WantedColumn) -> FeatureColumn:
+        watermark = Watermark()
+        known = self._known(asked, wanted.feature, wanted.join_keys, watermark)
+        values, computed_count = known.column, 0
+        if self._extensions.computations.covers(wanted.feature):
+            values, computed_count = self._completed(asked, wanted, values, watermark)
+        return FeatureColumn(wanted, values, known.timestamps, computed_count, watermark)
+
+    def _completed(
+        self, asked: "_Asked", wanted: WantedColumn, values: pa.Array, watermark: Watermark
+    ) -> tuple[pa.Array, int]:
+        """Return the values with those computed that are not stored, and how many those are."""
+        codes = asked.entities(wanted.join_keys).codes
+        missing = pc.and_(values.is_null(), pc.and_(codes.is_valid(), asked.instants.is_valid()))
+        places = np.flatnonzero(missing.to_numpy(zero_copy_only=False))
+        if not len(places):
+            return values, 0
+        rows = asked.rows.table.take(pa.array(places))
+        some = _Asked(EntityRows(rows, asked.rows.timestamp_column))
+        keys_of = dict(zip(wanted.feature.join_keys, wanted.join_keys, strict=True))
+        dependencies = [
+            self._known(some, each, tuple(keys_of[key] for key in each.join_keys), watermark)
+            for each in wanted.dependencies
+        ]
+        keys = {key: rows[column].cast(pa.string()) for key, column in keys_of.items()}
+        computed = self._extensions.computations.compute(
+            self._settings,
+            wanted.feature,
+            pa.table({**keys, "as_of": some.instants}),
+            dependencies,
+            known_at=self._terms.known_at,
+        )
+        sources = np.arange(len(values))
+        sources[places] = len(values) + np.arange(len(places))
+        completed = pa.concat_arrays([values, computed]).take(pa.array(sources))
+        return completed, len(computed) - computed.null_count
+
+    def _known(
+        self,
+        asked: "_Asked",
+        feature: FeatureVersion,
+        join_keys: tuple[str, ...],
+        watermark: Watermark,
+    ) -> KnownValues:
+        entities = asked.entities(join_keys)
+        texts: list[pa.ChunkedArray] = []
+        found = _nothing(feature, len(entities.codes))
+        for stored in self._stored(feature, entities, asked):
+            codes = pc.index_in(stored["entity_id"], entities.ids)
+            candidates = stored.append_column("entity", codes).drop_columns("entity_id")
+            candidates = candidates.filter(codes.is_valid())
+            watermark.add(candidates)
+            if feature.feature_type in _PARSED:
+                candidates = _numbered(candidates, texts)
+            newest = self._join.newest(
+                entities.codes,
+                asked.instants,
+                candidates,
+                look_back=feature.look_back,
+                known_then=self._terms.known_then,
+            )
+            found = newer(found, newest)
+        return _resolved(feature, found, texts)
+
+    def _stored(
+        self, feature: FeatureVersion, entities: EntityCodes, asked: "_Asked"
+    ) -> Iterator[pa.Table]:
+        """Yield what each place holds; of values of one timestamp, the last one's counts."""
+        bounds = asked.rows.bounds()
+        if bounds is None or not feature.serving_location:
+            return
+        window = Window(bounds[0] - feature.look_back, bounds[1])
+        for start, end in gaps(self._months, start=window.start, end=window.end + _MICROSECOND):
+            yield self._extensions.older_values.read(
+                self._settings,
+                feature,
+                ids=entities.ids,
+                start=start,
+                end=end,
+                known_at=self._terms.known_at,
+            )
+        yield self._reader.history(feature, entities.ids, window, self._terms)
+        if not self._terms.history_only:
+            yield self._reader.latest(feature, entities.ids, window, self._terms)
+
+
+@dataclass
+class _Asked:
+    """Entity rows, with their entities by number, each found out once."""
+
+    rows: EntityRows
+    _entities: dict[tuple[str, ...], EntityCodes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.instants = self.rows.instants
+
+    def entities(self, join_keys: tuple[str, ...]) -> EntityCodes:
+        """Return the entities that columns name."""
+        if join_keys not in self._entities:
+            self._entities[join_keys] = self.rows.entities(join_keys)
+        return self._entities[join_keys]
+
+
+def _numbered(candidates: pa.Table, texts: list[pa.ChunkedArray]) -> pa.Table:
+    """Put the values' texts aside, and their numbers among all texts in their place."""
+    first = sum(map(len, texts))
+    texts.append(candidates["value"])
+    numbers = pa.array(np.arange(first, first + candidates.num_rows))
+    return candidates.set_column(candidates.schema.get_field_index("value"), "value", numbers)
+
+
+def _nothing(feature: FeatureVersion, count: int) -> Found:
+    is_parsed = feature.feature_type in _PARSED
+    value_type = pa.int64() if is_parsed else VALUE_TYPES[feature.feature_type]
+    return Found(pa.nulls(count, value_type), pa.nulls(count, INSTANT))
+
+
+def _resolved(feature: FeatureVersion, found: Found, texts: list[pa.ChunkedArray]) -> KnownValues:
+    """Return what was found, parsed where it is the number of a text."""
+    if feature.feature_type not in _PARSED:
+        missing = found.values.is_null().to_numpy(zero_copy_only=False)
+        places = pa.array(np.arange(len(found.values)), mask=missing)
+        return KnownValues(feature, found.values, places, found.timestamps)
+    numbers = found.values.dictionary_encode()
+    chunks = [chunk for each in texts for chunk in each.chunks]
+    used = pa.chunked_array(chunks, pa.string()).take(numbers.dictionary)
+    values = [decode(chunk, feature.feature_type) for chunk in used.chunks]
+    return KnownValues(
+        feature,
+        pa.concat_arrays([pa.array([], VALUE_TYPES[feature.feature_type]), *values]),
+        numbers.indices,
+        found.timestamps,
+    )
