@@ -2,17 +2,19 @@
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_repo.history.asof import AsofJoin, Found, newer
+from feature_repo.history.columns import FeatureColumn, WantedColumn, Watermark
 from feature_repo.history.entity_rows import INSTANT, EntityCodes, EntityRows
 from feature_repo.history.extensions import Extensions, KnownValues
+from feature_repo.history.reading_ahead import read_ahead
 from feature_repo.history.slices import SliceReader, Window
 from feature_repo.history.terms import Terms
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
@@ -21,70 +23,9 @@ from feature_repo.stores.partitions import gaps
 from foundation.settings import Settings
 
 _MICROSECOND = timedelta(microseconds=1)
+# PostgreSQL works out the values of one reader on one processor.
+_READERS = 2
 _PARSED = (FeatureType.VECTOR, FeatureType.MAP)
-
-
-@dataclass(frozen=True)
-class WantedColumn:
-    """
-    A feature version to join to entity rows.
-
-    Attributes:
-        feature: Which.
-        join_keys: Columns of the entity rows that hold its join keys, in its order.
-        name: Of the column that is wanted.
-        dependencies: Versions that it is computed from, if it is not stored.
-    """
-
-    feature: FeatureVersion
-    join_keys: tuple[str, ...]
-    name: str
-    dependencies: tuple[FeatureVersion, ...] = ()
-
-
-@dataclass
-class Watermark:
-    """
-    What was read for a column.
-
-    Attributes:
-        row_count: Values that a row may have got, of the wanted entities and time.
-        newest_timestamp: Of their event timestamps; None if there were none.
-        newest_created: Of the instants at which they were written.
-    """
-
-    row_count: int = 0
-    newest_timestamp: datetime | None = None
-    newest_created: datetime | None = None
-
-    def add(self, candidates: pa.Table) -> None:
-        """Count what was read from one place."""
-        if candidates.num_rows:
-            self.row_count += candidates.num_rows
-            for name in ("timestamp", "created"):
-                newest = pc.max(candidates[name]).as_py()
-                known = getattr(self, f"newest_{name}")
-                setattr(self, f"newest_{name}", max(newest, known or newest))
-
-
-@dataclass(frozen=True)
-class FeatureColumn:
-    """
-    A feature version, joined to entity rows.
-
-    Attributes:
-        wanted: What it is.
-        values: One a row, of the feature's Arrow type; null where there is none.
-        timestamps: Event timestamps of the values that are stored; null where it is not.
-        computed_count: How many values were computed because none was stored.
-        watermark: What was read.
-    """
-
-    wanted: WantedColumn
-    values: pa.Array
-    timestamps: pa.Array
-    computed_count: int
-    watermark: Watermark
 
 
 class HistoricalValues:
@@ -97,6 +38,7 @@ class HistoricalValues:
         join: Matches them with rows.
         terms: Which values count.
         extensions: For what PostgreSQL does not hold.
+        timeout_seconds: Limit of each query; None: the server's.
     """
 
     def __init__(
@@ -106,8 +48,10 @@ class HistoricalValues:
         join: AsofJoin,
         terms: Terms,
         extensions: Extensions,
+        timeout_seconds: float | None,
     ) -> None:
         self._settings = settings
+        self._timeout_seconds = timeout_seconds
         self._reader = reader
         self._join = join
         self._terms = terms
@@ -135,7 +79,7 @@ class HistoricalValues:
             tempfile.TemporaryDirectory(prefix="asof-") as folder,
             AsofJoin.open(memory_megabytes=settings.duckdb_memory_megabytes, folder=folder) as join,
         ):
-            yield cls(settings, reader, join, terms, extensions)
+            yield cls(settings, reader, join, terms, extensions, timeout_seconds)
 
     def columns(self, rows: EntityRows, wanted: Sequence[WantedColumn]) -> list[FeatureColumn]:
         """
@@ -150,15 +94,26 @@ class HistoricalValues:
             StoreUnavailable: PostgreSQL broke off.
         """
         asked = _Asked(rows)
-        return [self._column(asked, each) for each in wanted]
+        tasks = [self._reading(asked, each.feature, each.join_keys) for each in wanted]
+        with contextlib.ExitStack() as stack:
+            readers = [self._reader]
+            if len(wanted) > 1:
+                state = self._reader.state()
+                readers = [
+                    stack.enter_context(self._another_reader(state)) for _ in range(_READERS)
+                ]
+            stored = read_ahead(readers, tasks)
+            return [self._column(asked, *each) for each in zip(wanted, stored, strict=True)]
 
     def query(self, statement: str) -> pa.Table:
         """Return the rows of a query, of the same state as the values."""
         return self._reader.query(statement)
 
-    def _column(self, asked: "_Asked", wanted: WantedColumn) -> FeatureColumn:
+    def _column(
+        self, asked: "_Asked", wanted: WantedColumn, stored: Sequence[pa.Table]
+    ) -> FeatureColumn:
         watermark = Watermark()
-        known = self._known(asked, wanted.feature, wanted.join_keys, watermark)
+        known = self._known(asked, wanted.feature, wanted.join_keys, stored, watermark)
         values, computed_count = known.column, 0
         if self._extensions.computations.covers(wanted.feature):
             values, computed_count = self._completed(asked, wanted, values, watermark)
@@ -176,10 +131,11 @@ class HistoricalValues:
         rows = asked.rows.table.take(pa.array(places))
         some = _Asked(EntityRows(rows, asked.rows.timestamp_column))
         keys_of = dict(zip(wanted.feature.join_keys, wanted.join_keys, strict=True))
-        dependencies = [
-            self._known(some, each, tuple(keys_of[key] for key in each.join_keys), watermark)
-            for each in wanted.dependencies
-        ]
+        dependencies = []
+        for each in wanted.dependencies:
+            join_keys = tuple(keys_of[key] for key in each.join_keys)
+            stored = self._reading(some, each, join_keys)(self._reader)
+            dependencies.append(self._known(some, each, join_keys, stored, watermark))
         keys = {key: rows[column].cast(pa.string()) for key, column in keys_of.items()}
         computed = self._extensions.computations.compute(
             self._settings,
@@ -198,14 +154,15 @@ class HistoricalValues:
         asked: "_Asked",
         feature: FeatureVersion,
         join_keys: tuple[str, ...],
+        stored: Sequence[pa.Table],
         watermark: Watermark,
     ) -> KnownValues:
         entities = asked.entities(join_keys)
         texts: list[pa.ChunkedArray] = []
         found = _nothing(feature, len(entities.codes))
-        for stored in self._stored(feature, entities, asked):
-            codes = pc.index_in(stored["entity_id"], entities.ids)
-            candidates = stored.append_column("entity", codes).drop_columns("entity_id")
+        for table in stored:
+            codes = pc.index_in(table["entity_id"], entities.ids)
+            candidates = table.append_column("entity", codes).drop_columns("entity_id")
             candidates = candidates.filter(codes.is_valid())
             watermark.add(candidates)
             if feature.feature_type in _PARSED:
@@ -220,26 +177,38 @@ class HistoricalValues:
             found = newer(found, newest)
         return _resolved(feature, found, texts)
 
-    def _stored(
-        self, feature: FeatureVersion, entities: EntityCodes, asked: "_Asked"
-    ) -> Iterator[pa.Table]:
-        """Yield what each place holds; of values of one timestamp, the last one's counts."""
-        bounds = asked.rows.bounds()
+    def _reading(
+        self, asked: "_Asked", feature: FeatureVersion, join_keys: tuple[str, ...]
+    ) -> Callable[[SliceReader], list[pa.Table]]:
+        """Return what reads what each place holds; of one timestamp, the last one's counts."""
+        bounds, ids = asked.rows.bounds(), asked.entities(join_keys).ids
         if bounds is None or not feature.serving_location:
-            return
+            return lambda _: []
         window = Window(bounds[0] - feature.look_back, bounds[1])
-        for start, end in gaps(self._months, start=window.start, end=window.end + _MICROSECOND):
-            yield self._extensions.older_values.read(
-                self._settings,
-                feature,
-                ids=entities.ids,
-                start=start,
-                end=end,
-                known_at=self._terms.known_at,
-            )
-        yield self._reader.history(feature, entities.ids, window, self._terms)
-        if not self._terms.history_only:
-            yield self._reader.latest(feature, entities.ids, window, self._terms)
+
+        def read(reader: SliceReader) -> list[pa.Table]:
+            older = [
+                self._extensions.older_values.read(
+                    self._settings,
+                    feature,
+                    ids=ids,
+                    start=start,
+                    end=end,
+                    known_at=self._terms.known_at,
+                )
+                for start, end in gaps(
+                    self._months, start=window.start, end=window.end + _MICROSECOND
+                )
+            ]
+            kept = reader.history(feature, ids, window, self._terms)
+            if self._terms.history_only:
+                return [*older, kept]
+            return [*older, kept, reader.latest(feature, ids, window, self._terms)]
+
+        return read
+
+    def _another_reader(self, state: str) -> contextlib.AbstractContextManager[SliceReader]:
+        return SliceReader.open(self._settings, timeout_seconds=self._timeout_seconds, state=state)
 
 
 @dataclass

@@ -25,8 +25,8 @@ _SESSION: tuple[LiteralString, ...] = (
     # Compiling these queries takes longer than it saves.
     "SET LOCAL jit = off",
 )
-# So few entities are always worth looking up one by one; of more, PostgreSQL reads the others too,
-# unless they are most.
+# To look entities up one by one costs more than to read them all, unless they are few: less than
+# half of those that have a value, or, if nobody knows how many those are, so many.
 _FEW_ENTITIES = 10_000
 
 
@@ -52,13 +52,20 @@ class SliceReader:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, settings: Settings, *, timeout_seconds: float | None = None) -> Iterator[Self]:
+    def open(
+        cls,
+        settings: Settings,
+        *,
+        timeout_seconds: float | None = None,
+        state: str | None = None,
+    ) -> Iterator[Self]:
         """
         Connect.
 
         Args:
             settings: Say where PostgreSQL is.
             timeout_seconds: Limit of each query; None: the server's.
+            state: Of which another reader reads, as its `state` returned it; None: as it is now.
 
         Raises:
             StoreUnavailable: PostgreSQL can't be reached.
@@ -67,6 +74,8 @@ class SliceReader:
             with connection.cursor() as cursor:
                 for statement in _SESSION:
                     cursor.execute(statement)
+                if state is not None:
+                    cursor.execute(f"SET TRANSACTION SNAPSHOT '{state}'")
                 if timeout_seconds is not None:
                     cursor.execute(f"SET LOCAL statement_timeout = {timeout_seconds * 1_000:.0f}")
             yield cls(connection)
@@ -82,6 +91,10 @@ class SliceReader:
         with self._connection.cursor() as cursor, _translated_errors():
             cursor.execute(statement)
             return cursor.fetch_arrow_table()
+
+    def state(self) -> str:
+        """Return a name of the tables' state, good until the reader is closed."""
+        return str(self.query("SELECT pg_export_snapshot()")[0][0].as_py())
 
     def months(self) -> list[Month]:
         """Return the months of the history that PostgreSQL holds."""
@@ -101,7 +114,8 @@ class SliceReader:
             terms: What else decides.
 
         Returns:
-            entity_id, value (vectors and maps as JSON text), timestamp, created.
+            entity_id, value (vectors and maps as JSON text), timestamp, and, if the terms need it,
+            created.
         """
         wanted = self._slice(feature, ids, window, terms)
         return self.query(history_query(wanted, known_then=terms.known_then))
@@ -113,14 +127,18 @@ class SliceReader:
         return self.query(latest_query(self._slice(feature, ids, window, terms)))
 
     def _slice(self, feature: FeatureVersion, ids: pa.Array, window: Window, terms: Terms) -> Slice:
-        table = self._entity_table(ids) if self._are_few(feature, ids) else None
-        return Slice(feature, window.start, window.end, terms.known_at, table)
+        return Slice(
+            feature,
+            window.start,
+            window.end,
+            known_at=terms.known_at,
+            entity_table=self._entity_table(ids) if self._are_few(feature, ids) else None,
+            with_created=terms.known_at is not None or terms.known_then,
+        )
 
     def _are_few(self, feature: FeatureVersion, ids: pa.Array) -> bool:
-        if len(ids) <= _FEW_ENTITIES:
-            return True
         known: int = self.query(count_latest_query(feature))[0][0].as_py()
-        return 2 * len(ids) <= known
+        return len(ids) <= (known // 2 if known else _FEW_ENTITIES)
 
     def _entity_table(self, ids: pa.Array) -> str:
         """Return the name of a temporary table of entity ids; the same ids share one."""

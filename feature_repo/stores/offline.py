@@ -20,9 +20,9 @@ from feast.utils import compute_non_entity_date_range
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr, model_validator
 
+from feature_repo.history.columns import WantedColumn
 from feature_repo.history.entity_rows import EntityRows
 from feature_repo.history.extensions import Extensions, load_extensions
-from feature_repo.history.retrieval import WantedColumn
 from feature_repo.history.terms import current_terms
 from feature_repo.registry.views import feature_version
 from feature_repo.stores.offline_values import append_values

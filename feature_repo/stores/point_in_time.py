@@ -8,9 +8,10 @@ import pyarrow as pa
 from feast import FeatureView
 from feast.infra.registry.base_registry import BaseRegistry
 
+from feature_repo.history.columns import FeatureColumn, WantedColumn
 from feature_repo.history.entity_rows import EntityRows
 from feature_repo.history.extensions import Extensions
-from feature_repo.history.retrieval import FeatureColumn, HistoricalValues, WantedColumn
+from feature_repo.history.retrieval import HistoricalValues
 from feature_repo.history.terms import Terms
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.registry.views import feature_version

@@ -81,6 +81,7 @@ class Slice:
         end: The last one.
         known_at: Nothing created after this instant counts; None: all that is known now counts.
         entity_table: Table of the only entity_ids that count; None: all count.
+        with_created: Whether it matters when each value was written.
     """
 
     feature: FeatureVersion
@@ -88,6 +89,7 @@ class Slice:
     end: datetime
     known_at: datetime | None = None
     entity_table: str | None = None
+    with_created: bool = False
 
 
 def history_query(wanted: Slice, *, known_then: bool) -> str:
@@ -99,7 +101,8 @@ def history_query(wanted: Slice, *, known_then: bool) -> str:
         known_then: All that it ever said, up to `known_at`; else only what it said then.
 
     Returns:
-        SQL of entity_id, value (vectors and maps as JSON text), timestamp, created.
+        SQL of entity_id, value (vectors and maps as JSON text), timestamp, and, if it matters,
+        created.
     """
     kept = _slice_query("feature_values", wanted)
     if wanted.known_at is None and not known_then:
@@ -153,7 +156,9 @@ def _slice_query(table: str, wanted: Slice) -> str:
         conditions.append(f"created_at <= '{wanted.known_at.isoformat()}'")
     if wanted.entity_table is not None:
         conditions.append(f"entity_id IN (SELECT entity_id FROM {wanted.entity_table})")  # noqa: S608 - our names
-    columns = f'entity_id, {value} AS value, "timestamp", created_at AS created'
+    columns = f'entity_id, {value} AS value, "timestamp"'
+    if wanted.with_created:
+        columns += ", created_at AS created"
     return f"SELECT {columns} FROM {table} " + " AND ".join(conditions)  # noqa: S608 - our own SQL
 
 

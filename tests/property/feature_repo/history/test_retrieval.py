@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feature_repo.history.columns import WantedColumn
 from feature_repo.history.entity_rows import EntityRows
 from feature_repo.history.extensions import Extensions
-from feature_repo.history.retrieval import HistoricalValues, WantedColumn
+from feature_repo.history.retrieval import HistoricalValues
 from feature_repo.history.terms import Terms
 from feature_repo.registry.gather import gather_features
 from feature_repo.stores.keys import escape
