@@ -1,12 +1,15 @@
 """Which columns of features are wanted, and what was found for them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from feature_repo.history.entity_rows import EntityRows
 from feature_repo.registry.metadata import FeatureVersion
+from foundation.errors import ContractViolation
 
 
 @dataclass(frozen=True)
@@ -70,3 +73,22 @@ class FeatureColumn:
     timestamps: pa.Array
     computed_count: int
     watermark: Watermark
+
+
+def joined(rows: EntityRows, columns: Sequence[FeatureColumn]) -> pa.Table:
+    """
+    Return entity rows with columns of features.
+
+    Raises:
+        ContractViolation: A column of the rows has the name of a feature.
+    """
+    table = rows.table
+    for column in columns:
+        name = column.wanted.name
+        if name in table.column_names:
+            raise ContractViolation(
+                f"entity rows: there is a column {name!r} already, like the feature",
+                hint="Rename it, or ask for full_feature_names.",
+            )
+        table = table.append_column(name, column.values)
+    return table

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -60,11 +60,7 @@ class EntityRows:
         )
         instants = frame[name]
         if not pd.api.types.is_datetime64_any_dtype(instants.dtype):
-            try:
-                # Texts, and objects that Python made; naive ones are of UTC.
-                instants = pd.to_datetime(instants, utc=True, format="ISO8601")
-            except (ValueError, TypeError) as error:
-                raise ContractViolation(f"entity rows, {name}: {error}") from error
+            instants = _parsed(instants)
         try:
             table = pa.Table.from_pandas(frame.assign(**{name: instants}), preserve_index=False)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -147,11 +143,23 @@ def _timestamp_column(temporal: dict[str, bool]) -> str:
     return found[0]
 
 
+def _parsed(instants: "pd.Series[Any]") -> "pd.Series[pd.Timestamp]":
+    """Return texts, or objects that Python made, as instants; naive ones are of UTC."""
+    try:
+        return pd.to_datetime(instants, utc=True, format="ISO8601")
+    except (ValueError, TypeError) as error:
+        raise ContractViolation(
+            f"entity rows: no timestamps: {error}", hint="For example 2026-11-01T00:00:00Z."
+        ) from error
+
+
 def _instants(column: pa.Array) -> pa.Array:
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         # Rounded down: up would let in what comes later.
         microseconds = np.floor_divide(column.cast(pa.int64()).fill_null(0).to_numpy(), 1_000)
         return pa.array(microseconds, mask=~column.is_valid().to_numpy(False)).cast(INSTANT)
+    if pa.types.is_string(column.type):
+        return _instants(pa.array(_parsed(column.to_pandas())))
     try:
         # Naive ones are of UTC.
         naive_or_aware = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)))

@@ -81,13 +81,20 @@ class HistoricalValues:
         ):
             yield cls(settings, reader, join, terms, extensions, timeout_seconds)
 
-    def columns(self, rows: EntityRows, wanted: Sequence[WantedColumn]) -> list[FeatureColumn]:
+    def columns(
+        self,
+        rows: EntityRows,
+        wanted: Sequence[WantedColumn],
+        *,
+        progress: Callable[[WantedColumn], None] = lambda _: None,
+    ) -> list[FeatureColumn]:
         """
         Return a column for each feature version that is wanted.
 
         Args:
             rows: What to join to.
             wanted: What to join.
+            progress: Told of each column that is there.
 
         Raises:
             ContractViolation: A join key is missing or no id.
@@ -103,7 +110,11 @@ class HistoricalValues:
                     stack.enter_context(self._another_reader(state)) for _ in range(_READERS)
                 ]
             stored = read_ahead(readers, tasks)
-            return [self._column(asked, *each) for each in zip(wanted, stored, strict=True)]
+            columns = []
+            for each, tables in zip(wanted, stored, strict=True):
+                columns.append(self._column(asked, each, tables))
+                progress(each)
+            return columns
 
     def query(self, statement: str) -> pa.Table:
         """Return the rows of a query, of the same state as the values."""

@@ -8,7 +8,7 @@ import pyarrow as pa
 from feast import FeatureView
 from feast.infra.registry.base_registry import BaseRegistry
 
-from feature_repo.history.columns import FeatureColumn, WantedColumn
+from feature_repo.history.columns import WantedColumn, joined
 from feature_repo.history.entity_rows import EntityRows
 from feature_repo.history.extensions import Extensions
 from feature_repo.history.retrieval import HistoricalValues
@@ -121,25 +121,6 @@ def stored_instants(wanted: Sequence[WantedColumn], start: datetime, end: dateti
             hint="Give entity_df, or ask for one entity's features at a time.",
         )
     return stored_instants_query([column.feature for column in wanted], start=start, end=end)
-
-
-def joined(rows: EntityRows, columns: Sequence[FeatureColumn]) -> pa.Table:
-    """
-    Return entity rows with columns of features.
-
-    Raises:
-        ContractViolation: A column of the rows has the name of a feature.
-    """
-    table = rows.table
-    for column in columns:
-        name = column.wanted.name
-        if name in table.column_names:
-            raise ContractViolation(
-                f"entity rows: there is a column {name!r} already, like the feature",
-                hint="Rename it, or ask for full_feature_names.",
-            )
-        table = table.append_column(name, column.values)
-    return table
 
 
 def _version(view: FeatureView) -> FeatureVersion | None:
