@@ -102,14 +102,14 @@ class SliceReader:
         return [month(row["name"], row["bounds"]) for row in found.to_pylist()]
 
     def history(
-        self, feature: FeatureVersion, ids: pa.Array, window: Window, terms: Terms
+        self, feature: FeatureVersion, ids: pa.Array | None, window: Window, terms: Terms
     ) -> pa.Table:
         """
         Return values of the history.
 
         Args:
             feature: Whose values.
-            ids: Entity ids that count, distinct; values of others may come too.
+            ids: Entity ids that count, distinct, though values of others may come too; None: all.
             window: Timestamps that count.
             terms: What else decides.
 
@@ -126,13 +126,17 @@ class SliceReader:
         """Return latest values; see `history`."""
         return self.query(latest_query(self._slice(feature, ids, window, terms)))
 
-    def _slice(self, feature: FeatureVersion, ids: pa.Array, window: Window, terms: Terms) -> Slice:
+    def _slice(
+        self, feature: FeatureVersion, ids: pa.Array | None, window: Window, terms: Terms
+    ) -> Slice:
         return Slice(
             feature,
             window.start,
             window.end,
             known_at=terms.known_at,
-            entity_table=self._entity_table(ids) if self._are_few(feature, ids) else None,
+            entity_table=self._entity_table(ids)
+            if ids is not None and self._are_few(feature, ids)
+            else None,
             with_created=terms.known_at is not None or terms.known_then,
         )
 
