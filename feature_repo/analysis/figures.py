@@ -77,9 +77,7 @@ def _draw_trend(axes: Axes, periods: Sequence[Period]) -> None:
         axes.fill_between(
             starts, low, high, color=_MAIN, alpha=0.15, linewidth=0, label="5 to 95 %"
         )
-        axes.plot(
-            starts, middle, color=_MAIN, linewidth=2, marker="o", markersize=3, label="median"
-        )
+        axes.plot(starts, middle, color=_MAIN, linewidth=2, label="median")
         axes.plot(starts, means, color=_INK, linewidth=1.2, linestyle="--", label="mean")
         axes.legend(frameon=False, fontsize=9, ncols=3, loc="upper right")
     _finish(axes, "Trend")
@@ -91,7 +89,7 @@ def _draw_missing(axes: Axes, periods: Sequence[Period]) -> None:
     axes.plot(_places(known), rates, color=_MISSING, linewidth=1.6, marker="o", markersize=3)
     axes.set_ylim(-0.03, 1.03)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    _finish(axes, "Null rate: entities known by then that have no value in the period")
+    _finish(axes, "Null rate: values that are due and missing")
 
 
 def _places(periods: Sequence[Period]) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:

@@ -17,7 +17,8 @@ _BINS = 40
 _TOP_VALUES = 20
 _MOST_PERIODS = 60
 _PERIODS = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 7 * 24, 30 * 24))
-_DAY = timedelta(days=1)
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _SUMMARY = """
 SELECT count(number), avg(number), coalesce(stddev_samp(number), 0), min(number), max(number),
@@ -30,16 +31,18 @@ FROM numbers GROUP BY bin ORDER BY bin
 _TOP = """
 SELECT value, count(*) FROM "values" GROUP BY value ORDER BY count(*) DESC, value LIMIT $limit
 """
-# An entity is missing from a period if it had a value before, and has none in it.
+# In each history interval each entity that was known by then should have a value.
 _TIME = """
 WITH placed AS (
-    SELECT *, (epoch_us("timestamp") - $start) // $period AS place FROM "values"
+    SELECT entity_id, (epoch_us("timestamp") - $start) // $period AS place,
+           epoch_us("timestamp") // $interval AS turn FROM "values"
 ), seen AS (
     SELECT entity_id, min(place) AS first FROM placed GROUP BY entity_id
 ), known AS (
     SELECT first AS place, sum(count(*)) OVER (ORDER BY first) AS entities FROM seen GROUP BY first
 ), present AS (
-    SELECT place, count(*) AS "rows", count(DISTINCT entity_id) AS entities
+    SELECT place, count(*) AS "rows", count(DISTINCT entity_id) AS entities,
+           count(DISTINCT (entity_id, turn)) AS turns
     FROM placed GROUP BY place
 ), figures AS (
     SELECT (epoch_us("timestamp") - $start) // $period AS place, avg(number) AS mean,
@@ -47,6 +50,7 @@ WITH placed AS (
     FROM numbers GROUP BY place
 )
 SELECT places.place, coalesce(present."rows", 0), coalesce(present.entities, 0),
+       coalesce(present.turns, 0),
        (SELECT max(known.entities) FROM known WHERE known.place <= places.place), mean, quantiles
 FROM range($count) AS places (place)
 LEFT JOIN present USING (place) LEFT JOIN figures USING (place) ORDER BY places.place
@@ -62,7 +66,8 @@ class Period:
         start: First instant.
         value_count: Values in it.
         entity_count: Entities that have one.
-        null_rate: Share of the entities known by then that have none; None before any is known.
+        null_rate: Share of the values that are missing: one is due in each history interval of
+            each entity that was known by then; None before any was known.
         mean: Of all numbers; None if there are none.
         quantiles: The 5 %, 50 % and 95 % quantiles; empty if there are none.
     """
@@ -83,7 +88,7 @@ class Profile:
     Attributes:
         feature: Whose values.
         start: First instant.
-        end: Last instant.
+        end: First instant after.
         period: Length of each period.
         periods: The time, in order.
         number_count: Numbers; of a map or vector, of each item.
@@ -133,7 +138,7 @@ def profile(
         feature: Whose values.
         values: entity_id, value (vectors and maps as JSON text), timestamp.
         start: First instant.
-        end: Last instant.
+        end: First instant after.
 
     Raises:
         ContractViolation: There are no values.
@@ -157,7 +162,7 @@ def profile(
             start=start,
             end=end,
             period=period,
-            periods=_periods(connection, start, end, period),
+            periods=_periods(connection, feature, start, end, period),
             number_count=int(counts.pop("count")),
             figures=counts,
             histogram=histogram,
@@ -215,26 +220,41 @@ def _histogram(
 
 
 def _periods(
-    connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime, period: timedelta
+    connection: duckdb.DuckDBPyConnection,
+    feature: FeatureVersion,
+    start: datetime,
+    end: datetime,
+    period: timedelta,
 ) -> list[Period]:
-    microsecond = timedelta(microseconds=1)
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    first = start - (start - _EPOCH) % period
+    count = max(1, -((first - end) // period))
     rows = connection.execute(
         _TIME,
         {
-            "start": (start - epoch) // microsecond,
-            "period": period // microsecond,
-            "count": (end - start) // period + 1,
+            "start": (first - _EPOCH) // _MICROSECOND,
+            "period": period // _MICROSECOND,
+            "interval": feature.history_interval // _MICROSECOND,
+            "count": count,
         },
     ).fetchall()
-    return [
-        Period(
-            start=start + place * period,
-            value_count=count,
-            entity_count=entities,
-            null_rate=None if known is None else 1 - entities / int(known),
-            mean=mean,
-            quantiles=quantiles or [],
+    periods = []
+    for place, value_count, entities, present, known, mean, quantiles in rows:
+        begin = first + place * period
+        due = _turns(feature, max(begin, start), min(begin + period, end)) * int(known or 0)
+        periods.append(
+            Period(
+                start=begin,
+                value_count=value_count,
+                entity_count=entities,
+                null_rate=1 - min(present / due, 1) if due else None,
+                mean=mean,
+                quantiles=quantiles or [],
+            )
         )
-        for place, count, entities, known, mean, quantiles in rows
-    ]
+    return periods
+
+
+def _turns(feature: FeatureVersion, start: datetime, end: datetime) -> int:
+    """Return how many history intervals a time touches, its end left out."""
+    interval = feature.history_interval
+    return (end - _EPOCH - _MICROSECOND) // interval - (start - _EPOCH) // interval + 1

@@ -14,6 +14,7 @@ from foundation.instants import parse_instant
 from foundation.settings import load_settings
 
 _DAYS = 30
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def profile(
@@ -29,7 +30,9 @@ def profile(
         str | None,
         typer.Option("--from", help=f"First instant; by default {_DAYS} days before --to."),
     ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Last instant; by default now.")] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="First instant after; by default now.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="PNG file; by default named after the feature, here.")
     ] = None,
@@ -37,8 +40,8 @@ def profile(
     """
     Print the distribution, the trend and the null rate of a feature's history, and plot them.
 
-    The null rate of a period is the share of the entities that had a value before and have none in
-    it. Of maps and vectors each number counts.
+    The null rate of a period is the share of the values that are missing: in each history interval
+    one is due of each entity that was known by then. Of maps and vectors each number counts.
     """
     from feature_repo.analysis.figures import profile_figure
     from feature_repo.analysis.profile import profile as describe
@@ -56,7 +59,7 @@ def profile(
         else parse_instant(start, option="--from", now=last)
     )
     with SliceReader.open(settings) as reader:
-        values = reader.history(version, None, Window(first, last), Terms())
+        values = reader.history(version, None, Window(first, last - _MICROSECOND), Terms())
     described = describe(version, values, start=first, end=last)
     console.print(figures_table(described))
     console.print(periods_table(described))

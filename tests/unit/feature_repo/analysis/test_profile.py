@@ -83,7 +83,7 @@ def test_one_value_only_and_none() -> None:
     """Nothing to spread, nothing to describe."""
     found = profile(POPULARITY, _values([("p", 0.5, START)]), start=START, end=START + 72 * HOUR)
     assert found.histogram == [(0.5, 1)]
-    assert [period.null_rate for period in found.periods][:3] == [0, 1, 1]
+    assert [period.null_rate for period in found.periods][:3] == [1 - 1 / 6, 1, 1]
     assert periods_table(found).row_count == len(found.periods)
     assert profile_figure(found).axes
     with pytest.raises(ContractViolation, match="has no values"):
