@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn
 
+from feature_repo.commands.parity import parity
 from feature_repo.commands.profile import profile
 from feature_repo.commands.training_set import app as training_set_app
 from feature_repo.registry.catalog import read_catalog
@@ -19,6 +20,7 @@ app = new_app("WHAT features exist: start the stores, load source data, look fea
 
 app.add_typer(training_set_app, name="training-set")
 app.command()(profile)
+app.command()(parity)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

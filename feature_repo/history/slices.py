@@ -48,7 +48,7 @@ class SliceReader:
 
     def __init__(self, connection: ArrowConnection) -> None:
         self._connection = connection
-        self._entity_tables: dict[int, str] = {}
+        self._entity_tables: list[tuple[pa.Array, str]] = []
 
     @classmethod
     @contextlib.contextmanager
@@ -146,16 +146,17 @@ class SliceReader:
 
     def _entity_table(self, ids: pa.Array) -> str:
         """Return the name of a temporary table of entity ids; the same ids share one."""
-        name = self._entity_tables.get(id(ids))
-        if name is None:
-            name = f"wanted_entities_{len(self._entity_tables)}"
-            # PostgreSQL's text holds no NUL, so no such entity has values.
-            storable = ids.filter(pc.invert(pc.match_substring(ids, "\0")))
-            rows = pa.table({"entity_id": storable})
-            with self._connection.cursor() as cursor, _translated_errors():
-                cursor.adbc_ingest(name, rows, mode="create", temporary=True)
-                cursor.execute(f"ANALYZE {name}")
-            self._entity_tables[id(ids)] = name
+        for known, name in self._entity_tables:
+            if known is ids:
+                return name
+        name = f"wanted_entities_{len(self._entity_tables)}"
+        # PostgreSQL's text holds no NUL, so no such entity has values.
+        storable = ids.filter(pc.invert(pc.match_substring(ids, "\0")))
+        rows = pa.table({"entity_id": storable})
+        with self._connection.cursor() as cursor, _translated_errors():
+            cursor.adbc_ingest(name, rows, mode="create", temporary=True)
+            cursor.execute(f"ANALYZE {name}")
+        self._entity_tables.append((ids, name))
         return name
 
 
