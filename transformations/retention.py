@@ -7,7 +7,7 @@ from typing import LiteralString
 
 from psycopg import errors, sql
 
-from feature_repo.stores.partitions import months
+from feature_repo.stores.partitions import Month, months
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
 from transformations.snapshots.manifest import midnight
@@ -61,13 +61,13 @@ def drop_partitions(
     oldest = now - timedelta(days=settings.history_retention_days)
     states = []
     with connect(settings, autocommit=True) as connection:
-        for name, _, end in months(connection):
-            if end > oldest:
+        for month in months(connection):
+            if month.end > oldest:
                 continue
-            reason = _reason_to_keep(connection, storage, name, end)
+            reason = _reason_to_keep(connection, storage, month.name, month.end)
             if not reason and not dry_run:
-                reason = _drop(connection, name)
-            states.append(PartitionState(name, dropped=not reason, reason=reason))
+                reason = _drop(connection, month)
+            states.append(PartitionState(month.name, dropped=not reason, reason=reason))
     return states
 
 
@@ -92,8 +92,8 @@ def _midnights(first: datetime, last: datetime) -> Sequence[date]:
     return days
 
 
-def _drop(connection: Connection, name: str) -> str:
-    table = sql.Identifier(name)
+def _drop(connection: Connection, month: Month) -> str:
+    table = sql.Identifier(month.name)
     try:
         with connection.transaction():
             connection.execute(_LOCK_TIMEOUT)
@@ -101,6 +101,10 @@ def _drop(connection: Connection, name: str) -> str:
                 sql.SQL("ALTER TABLE feature_values DETACH PARTITION {}").format(table)
             )
             connection.execute(sql.SQL("DROP TABLE {}").format(table))
+            connection.execute(
+                'DELETE FROM replaced_values WHERE "timestamp" >= %s AND "timestamp" < %s',
+                (month.start, month.end),
+            )
     except errors.LockNotAvailable:
         return "the history was in use for 5 s"
     return ""

@@ -1,5 +1,6 @@
 """Feast's own calls, answered by our offline store."""
 
+import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -283,27 +284,26 @@ def test_columns_that_are_missing_or_in_the_way(feast_store: FeatureStore) -> No
         )
 
 
-def test_feasts_own_store_says_the_same(feast_store: FeatureStore, postgres: Connection) -> None:
-    """Where it is right: single keys, aware timestamps, no row twice."""
+@pytest.mark.parametrize("seed", range(4))
+def test_feasts_own_store_says_the_same(
+    feast_store: FeatureStore, postgres: Connection, seed: int
+) -> None:
+    """Of random histories, where it is right: single keys, aware timestamps, no row twice."""
+    chance = random.Random(seed)  # noqa: S311 - nothing secret
     references = ["popularity_score==1.0.0", "product_freshness_score==1.0.0"]
-    for number, reference in enumerate(references):
-        _write(
-            postgres,
-            reference,
-            *(
-                (f"p{product}", (product * 7 + step) / 1000, AT + step * HOUR / (number + 2))
-                for product in range(20)
-                for step in range(-product, product)
-            ),
-        )
-    frame = pd.DataFrame(
-        [
-            (f"p{product}", AT + minutes * timedelta(minutes=1))
-            for product in range(21)
-            for minutes in range(-400, 600, 50)
-        ],
-        columns=["product_id", "event_timestamp"],
-    )
+    products = [f"p{number}" for number in range(12)]
+    minutes = [AT + number * timedelta(minutes=5) for number in range(-100, 100)]
+    for reference in references:
+        written = [
+            (product, chance.random(), at)
+            for product in products
+            for at in chance.sample(minutes, chance.randrange(30))
+        ]
+        _write(postgres, reference, *written)
+    rows = [
+        (product, at) for product in [*products, "unknown"] for at in chance.sample(minutes, 60)
+    ]
+    frame = pd.DataFrame(rows, columns=["product_id", "event_timestamp"])
     views = [FEATURES[reference].view_name for reference in references]
     features = [f"{v}:{FEATURES[r].feature_name}" for v, r in zip(views, references, strict=True)]
     ours = feast_store.get_historical_features(entity_df=frame, features=features).to_df()
@@ -316,8 +316,8 @@ def test_feasts_own_store_says_the_same(feast_store: FeatureStore, postgres: Con
         feast_store.project,
     ).to_df()
     keys = ["product_id", "event_timestamp"]
-    assert len(theirs) == len(ours)
-    assert ours["popularity_score"].notna().sum() > 100
+    assert len(theirs) == len(ours) == len(rows)
+    assert 50 < ours["popularity_score"].notna().sum() < len(rows)
     pd.testing.assert_frame_equal(
         ours.sort_values(keys, ignore_index=True),
         theirs.sort_values(keys, ignore_index=True),

@@ -1,7 +1,9 @@
 """Historical retrieval against a slow, obvious reference, over random histories in PostgreSQL."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ from feature_repo.history.extensions import Extensions
 from feature_repo.history.retrieval import HistoricalValues
 from feature_repo.history.terms import Terms
 from feature_repo.registry.gather import gather_features
+from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.keys import escape
 from foundation.postgres import connect
 from foundation.settings import Settings
@@ -21,7 +24,10 @@ from tests.property.feature_repo.history.oracle import Written, known_value, sto
 from transformations.on_demand.history import PastComputations
 from transformations.snapshots.history import SnapshotValues
 
-FEATURE = next(f for f in gather_features() if f.reference == "popularity_score==1.0.0")
+FEATURES = {feature.reference: feature for feature in gather_features()}
+# Numbers are joined as they are, maps by their place among all texts.
+FLOAT = FEATURES["popularity_score==1.0.0"]
+MAP = FEATURES["popularity_score==2.0.0"]
 EXTENSIONS = Extensions(older_values=SnapshotValues(), computations=PastComputations())
 START = datetime(2026, 5, 31, 22, tzinfo=UTC)  # so that a month ends amid the history
 STEP = timedelta(minutes=5)  # both parts of the look-back are multiples of it
@@ -78,8 +84,11 @@ terms = st.builds(
 
 
 def retrieved(
-    servers: Settings, rows: Sequence[tuple[str | None, datetime | None]], terms: Terms
-) -> list[float | None]:
+    servers: Settings,
+    feature: FeatureVersion,
+    rows: Sequence[tuple[str | None, datetime | None]],
+    terms: Terms,
+) -> list[Any]:
     """Return what the store finds for entities at instants."""
     frame = pd.DataFrame(
         {
@@ -87,34 +96,39 @@ def retrieved(
             "event_timestamp": pd.to_datetime(pd.Series([at for _, at in rows]), utc=True),
         }
     )
-    wanted = [WantedColumn(FEATURE, ("product_id",), "popularity_score")]
+    wanted = [WantedColumn(feature, ("product_id",), "popularity_score")]
     with HistoricalValues.open(servers, terms, EXTENSIONS) as values:
         (column,) = values.columns(EntityRows.from_pandas(frame), wanted)
-    found: list[float | None] = column.values.to_pylist()
+    found: list[Any] = column.values.to_pylist()
     return found
 
 
 @settings(max_examples=40, deadline=None)
-@given(written=histories(), terms=terms)
+@given(written=histories(), terms=terms, of_maps=st.booleans())
 def test_each_row_gets_what_was_known(
-    servers: Settings, written: list[Written], terms: Terms
+    servers: Settings, written: list[Written], terms: Terms, *, of_maps: bool
 ) -> None:
     """Whatever was written, on any terms: nothing from after the row, and nothing too old."""
+    feature = MAP if of_maps else FLOAT
     with connect(servers) as connection:
-        store(connection, FEATURE, written)
+        stored = [replace(w, value={"view": w.value}) for w in written] if of_maps else written
+        store(connection, feature, stored)
     expected = [
         None
         if key is None or at is None
-        else known_value(written, escape(key), at, look_back=FEATURE.look_back, terms=terms)
+        else known_value(written, escape(key), at, look_back=feature.look_back, terms=terms)
         for key, at in ASKED
     ]
-    assert retrieved(servers, ASKED, terms) == expected
+    found = retrieved(servers, feature, ASKED, terms)
+    if of_maps:
+        found = [None if items is None else dict(items)["view"] for items in found]
+    assert found == expected
 
 
 @pytest.mark.parametrize("microseconds", [-1, 0, 1])
 def test_the_look_back_ends_exactly(servers: Settings, microseconds: int) -> None:
     """A value as old as the look-back counts, one a microsecond older does not."""
     with connect(servers) as connection:
-        store(connection, FEATURE, [Written("p1", START, START, 0.5)])
-    at = START + FEATURE.look_back + timedelta(microseconds=microseconds)
-    assert retrieved(servers, [("p1", at)], Terms()) == [None if microseconds > 0 else 0.5]
+        store(connection, FLOAT, [Written("p1", START, START, 0.5)])
+    at = START + FLOAT.look_back + timedelta(microseconds=microseconds)
+    assert retrieved(servers, FLOAT, [("p1", at)], Terms()) == [None if microseconds > 0 else 0.5]
