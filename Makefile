@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-PACKAGES := foundation feature_repo transformations serving_gateway monitoring demo tests benchmarks
+PACKAGES := foundation feature_repo transformations serving_gateway monitoring demo examples tests benchmarks
 LOCK = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
   --group build --no-emit-index-url --quiet --custom-compile-command "make lock"
 

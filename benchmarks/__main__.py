@@ -6,6 +6,7 @@ import typer
 
 from benchmarks import faults as faults_benchmark
 from benchmarks import gateway as gateway_benchmark
+from benchmarks import historical as historical_benchmark
 from benchmarks import online_write as online_write_benchmark
 from benchmarks import soak as soak_benchmark
 from benchmarks import transformations as transformations_benchmark
@@ -15,6 +16,8 @@ app = typer.Typer(
     help="How fast it is, next to Feast alone, in one run on the same machine.",
     add_completion=False,
 )
+
+_TRAINING_ROWS = (100_000, 300_000, 1_000_000)
 
 Seconds = Annotated[float, typer.Option(min=0.5, help="How long each setting is measured.")]
 Count = Annotated[int, typer.Option(min=1_000, help="How many values are written.")]
@@ -28,6 +31,7 @@ def all_of_them(context: typer.Context) -> None:
         gateway()
         faults()
         transformations()
+        historical()
 
 
 @app.command()
@@ -48,6 +52,22 @@ def soak(
 ) -> None:
     """Watch the gateway's memory under a long mixed load."""
     soak_benchmark.run(minutes=minutes)
+
+
+@app.command()
+def historical(
+    *,
+    rows: Annotated[
+        list[int] | None,
+        typer.Option(help="Entity rows, over ten times as many values; several for several sizes."),
+    ] = None,
+    stock_minutes: Annotated[
+        float, typer.Option(min=0, help="When Feast's store is given up; 0: it is left out.")
+    ] = 10.0,
+) -> None:
+    """Measure training rows a second: our offline store, and Feast's own."""
+    sizes = [historical_benchmark.Size(each, 10 * each) for each in rows or _TRAINING_ROWS]
+    historical_benchmark.run(sizes=sizes, stock_minutes=stock_minutes)
 
 
 @app.command()

@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn
 
+from feature_repo.commands.parity import parity
+from feature_repo.commands.profile import profile
+from feature_repo.commands.training_set import app as training_set_app
 from feature_repo.registry.catalog import read_catalog
 from feature_repo.registry.tables import catalog_table, feature_table
 from foundation import clock, embedded
@@ -14,6 +17,10 @@ from foundation.cli import console, error_console, new_app, run
 from foundation.settings import load_settings
 
 app = new_app("WHAT features exist: start the stores, load source data, look features up.")
+
+app.add_typer(training_set_app, name="training-set")
+app.command()(profile)
+app.command()(parity)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

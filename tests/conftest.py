@@ -15,7 +15,7 @@ from foundation.redis import connect as connect_redis
 from foundation.settings import Settings, load_settings
 
 _TABLES = (
-    "events, products, users, feature_values, feature_latest, computation_runs, "
+    "events, products, users, feature_values, feature_latest, replaced_values, computation_runs, "
     "incremental_states, incremental_totals, api_keys"
 )
 

@@ -7,19 +7,13 @@ from typing import LiteralString
 
 from psycopg import errors, sql
 
+from feature_repo.stores.partitions import Month, months
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
 from transformations.snapshots.manifest import midnight
 from transformations.snapshots.storage import Storage
 from transformations.snapshots.verification import verify
 
-_PARTITIONS = """
-SELECT child.relname, pg_get_expr(child.relpartbound, child.oid)
-FROM pg_inherits
-JOIN pg_class child ON child.oid = inhrelid
-JOIN pg_class parent ON parent.oid = inhparent
-WHERE parent.relname = 'feature_values' ORDER BY 1
-"""
 # Jobs write to the history all the time; they must not queue behind a wait for its lock.
 _LOCK_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '5s'"
 
@@ -67,23 +61,14 @@ def drop_partitions(
     oldest = now - timedelta(days=settings.history_retention_days)
     states = []
     with connect(settings, autocommit=True) as connection:
-        for name, end in _months(connection):
-            if end > oldest:
+        for month in months(connection):
+            if month.end > oldest:
                 continue
-            reason = _reason_to_keep(connection, storage, name, end)
+            reason = _reason_to_keep(connection, storage, month.name, month.end)
             if not reason and not dry_run:
-                reason = _drop(connection, name)
-            states.append(PartitionState(name, dropped=not reason, reason=reason))
+                reason = _drop(connection, month)
+            states.append(PartitionState(month.name, dropped=not reason, reason=reason))
     return states
-
-
-def _months(connection: Connection) -> list[tuple[str, datetime]]:
-    """Return the partitions with their ends."""
-    found = []
-    for name, bounds in connection.execute(_PARTITIONS).fetchall():
-        end = bounds.rpartition("TO ('")[2].partition("'")[0]
-        found.append((name, datetime.fromisoformat(end)))
-    return found
 
 
 def _reason_to_keep(connection: Connection, storage: Storage, name: str, end: datetime) -> str:
@@ -107,8 +92,8 @@ def _midnights(first: datetime, last: datetime) -> Sequence[date]:
     return days
 
 
-def _drop(connection: Connection, name: str) -> str:
-    table = sql.Identifier(name)
+def _drop(connection: Connection, month: Month) -> str:
+    table = sql.Identifier(month.name)
     try:
         with connection.transaction():
             connection.execute(_LOCK_TIMEOUT)
@@ -116,6 +101,10 @@ def _drop(connection: Connection, name: str) -> str:
                 sql.SQL("ALTER TABLE feature_values DETACH PARTITION {}").format(table)
             )
             connection.execute(sql.SQL("DROP TABLE {}").format(table))
+            connection.execute(
+                'DELETE FROM replaced_values WHERE "timestamp" >= %s AND "timestamp" < %s',
+                (month.start, month.end),
+            )
     except errors.LockNotAvailable:
         return "the history was in use for 5 s"
     return ""

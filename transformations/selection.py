@@ -1,7 +1,6 @@
-"""From what a user types to jobs and instants."""
+"""From what a user types to jobs."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from feature_repo.registry.catalog import Catalog
 from feature_repo.registry.metadata import FeatureVersion, Status
@@ -56,30 +55,6 @@ def scheduled_jobs(catalog: Catalog) -> list[Job]:
 def snapshot_features(catalog: Catalog) -> list[FeatureVersion]:
     """Return the feature versions that jobs compute; models are trained on staged ones, too."""
     return [feature for job in jobs_of(catalog.features) for feature in job.features]
-
-
-def parse_instant(text: str, *, option: str, now: datetime) -> datetime:
-    """
-    Return an ISO 8601 text as an aware instant; UTC unless it says otherwise.
-
-    Args:
-        text: For example 2026-11-01T00:00.
-        option: Where the text comes from, for the error.
-        now: Instants after it are refused.
-
-    Raises:
-        ConfigurationError: The text is no instant, or lies in the future.
-    """
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"{option}: {text!r} is not an ISO 8601 instant", hint="For example 2026-11-01T00:00."
-        ) from error
-    instant = parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
-    if instant > now:
-        raise ConfigurationError(f"{option}: {text} lies in the future")
-    return instant.astimezone(UTC)
 
 
 def _versions(catalog: Catalog, name: str) -> list[FeatureVersion]:

@@ -8,7 +8,7 @@ each field as JSON, so that Feast's registry alone can rebuild the whole `Featur
 import json
 from collections.abc import Iterable
 
-from feast import FeatureService, FeatureView, Field
+from feast import FeatureService, FeatureView, Field, PushSource
 from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import (
     PostgreSQLSource,
 )
@@ -33,11 +33,14 @@ def feature_view(feature: FeatureVersion) -> FeatureView:
         name=feature.view_name,
         entities=list(FEATURE_ENTITIES[feature.entity]),
         schema=[Field(name=feature.feature_name, dtype=_FEAST_TYPES[feature.feature_type])],
-        source=PostgreSQLSource(
-            name=feature.view_name,
-            query=feature_view_query(feature),
-            timestamp_field="event_timestamp",
-            created_timestamp_column="created_at",
+        source=PushSource(
+            name=f"{feature.view_name}_push",
+            batch_source=PostgreSQLSource(
+                name=feature.view_name,
+                query=feature_view_query(feature),
+                timestamp_field="event_timestamp",
+                created_timestamp_column="created_at",
+            ),
         ),
         ttl=feature.look_back,
         online="redis" in feature.serving_location,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg import sql
 
 from feature_repo.registry.metadata import FeatureVersion
@@ -37,6 +38,13 @@ _UPSERT_LATEST = _UPSERT_LATEST_FROM.format(rows="staged_values")
 UPSERT_LATEST_ARRAYS = _UPSERT_LATEST_FROM.format(
     rows="unnest(%(entity_ids)s::text[], %(feature_values)s::jsonb[], "
     '%(timestamps)s::timestamptz[]) AS computed (entity_id, feature_value, "timestamp")'
+)
+
+# A run has one value an entity; what is pushed may have several.
+_UPSERT_NEWEST = _UPSERT_LATEST.replace(
+    "FROM staged_values",
+    "FROM (SELECT DISTINCT ON (entity_id) * FROM staged_values"
+    ' ORDER BY entity_id, "timestamp" DESC) AS newest',
 )
 
 _UPSERT_HISTORY = """
@@ -88,6 +96,27 @@ def write_values(
     if append_history:
         _ensure_partition(connection, as_of)
         history = connection.execute(_UPSERT_HISTORY, identity).rowcount
+    connection.execute("DROP TABLE staged_values")
+    return WrittenRows(latest=latest, history=history)
+
+
+def append_values(connection: Connection, feature: FeatureVersion, rows: pa.Table) -> WrittenRows:
+    """
+    Write values of any instants in the connection's transaction, all of them to the history.
+
+    Args:
+        connection: Its transaction receives the rows; the caller commits.
+        feature: Whose values they are.
+        rows: entity_id, feature_value as JSON text, timestamp; an entity and timestamp once.
+    """
+    identity = {"feature_name": feature.feature_name, "version": feature.version}
+    connection.execute(_STAGE)
+    copy_table(connection, "staged_values", rows)
+    months = pc.unique(pc.floor_temporal(rows["timestamp"], unit="month"))
+    for month in months.to_pylist():
+        _ensure_partition(connection, month)
+    latest = connection.execute(_UPSERT_NEWEST, identity).rowcount
+    history = connection.execute(_UPSERT_HISTORY, identity).rowcount
     connection.execute("DROP TABLE staged_values")
     return WrittenRows(latest=latest, history=history)
 

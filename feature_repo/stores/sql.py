@@ -1,5 +1,7 @@
 """The SQL that reads a feature version's values from the offline tables."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
@@ -9,6 +11,14 @@ _VALUE_EXPRESSIONS = {
     FeatureType.FLOAT: "feature_value::float8",
     FeatureType.STRING: "feature_value #>> '{}'",
     FeatureType.VECTOR: "ARRAY(SELECT jsonb_array_elements(feature_value)::float4)",
+    FeatureType.MAP: "feature_value::text",
+}
+
+# Vectors and maps travel as JSON text, and are parsed once the few that count are found.
+_TRANSPORTED_VALUES = {
+    FeatureType.FLOAT: "feature_value::float8",
+    FeatureType.STRING: "feature_value #>> '{}'",
+    FeatureType.VECTOR: "feature_value::text",
     FeatureType.MAP: "feature_value::text",
 }
 
@@ -58,6 +68,98 @@ def known_values_query(feature: FeatureVersion, *, as_of: datetime) -> str:
     ]
     newest = "SELECT DISTINCT ON (entity_id) " + ", ".join(columns)
     return f'{newest} FROM ({rows}) AS known ORDER BY entity_id, "timestamp" DESC'
+
+
+@dataclass(frozen=True)
+class Slice:
+    """
+    Which stored values a point-in-time join may need of a feature version.
+
+    Attributes:
+        feature: Whose values.
+        start: The first event timestamp that counts.
+        end: The last one.
+        known_at: Nothing created after this instant counts; None: all that is known now counts.
+        entity_table: Table of the only entity_ids that count; None: all count.
+        with_created: Whether it matters when each value was written.
+    """
+
+    feature: FeatureVersion
+    start: datetime
+    end: datetime
+    known_at: datetime | None = None
+    entity_table: str | None = None
+    with_created: bool = False
+
+
+def history_query(wanted: Slice, *, known_then: bool) -> str:
+    """
+    Return the query of what the history says, or said.
+
+    Args:
+        wanted: Which values.
+        known_then: All that it ever said, up to `known_at`; else only what it said then.
+
+    Returns:
+        SQL of entity_id, value (vectors and maps as JSON text), timestamp, and, if it matters,
+        created.
+    """
+    kept = _slice_query("feature_values", wanted)
+    if wanted.known_at is None and not known_then:
+        return kept
+    replaced = _slice_query("replaced_values", wanted)
+    if wanted.known_at is not None and not known_then:
+        replaced += f" AND replaced_at > '{wanted.known_at.isoformat()}'"
+    return f"{kept} UNION ALL {replaced}"
+
+
+def latest_query(wanted: Slice) -> str:
+    """Return the query of the latest values, in the columns of `history_query`."""
+    return _slice_query("feature_latest", wanted)
+
+
+def count_latest_query(feature: FeatureVersion) -> str:
+    """Return the query of how many entities have a value."""
+    return f"SELECT count(*) FROM feature_latest {_of_version(feature)}"  # noqa: S608 - our own SQL
+
+
+def stored_instants_query(
+    features: Sequence[FeatureVersion], *, start: datetime, end: datetime
+) -> str:
+    """
+    Return the query of the entities and instants for which a value is stored.
+
+    Args:
+        features: Of one entity; a value of any of them counts.
+        start: First instant.
+        end: Last one.
+
+    Returns:
+        SQL of event_timestamp and the join keys, each once, in order.
+    """
+    columns = ", ".join(("event_timestamp", *features[0].join_keys))
+    where = f"event_timestamp BETWEEN '{start.isoformat()}' AND '{end.isoformat()}'"
+    selects = [
+        f"SELECT {columns} FROM ({feature_view_query(feature)}) AS stored WHERE {where}"  # noqa: S608 - our own SQL
+        for feature in features
+    ]
+    return " UNION ".join(selects) + f" ORDER BY {columns}"
+
+
+def _slice_query(table: str, wanted: Slice) -> str:
+    value = _TRANSPORTED_VALUES[wanted.feature.feature_type]
+    conditions = [
+        _of_version(wanted.feature),
+        f"\"timestamp\" BETWEEN '{wanted.start.isoformat()}' AND '{wanted.end.isoformat()}'",
+    ]
+    if wanted.known_at is not None:
+        conditions.append(f"created_at <= '{wanted.known_at.isoformat()}'")
+    if wanted.entity_table is not None:
+        conditions.append(f"entity_id IN (SELECT entity_id FROM {wanted.entity_table})")  # noqa: S608 - our names
+    columns = f'entity_id, {value} AS value, "timestamp"'
+    if wanted.with_created:
+        columns += ", created_at AS created"
+    return f"SELECT {columns} FROM {table} " + " AND ".join(conditions)  # noqa: S608 - our own SQL
 
 
 def _of_version(feature: FeatureVersion) -> str:

@@ -19,3 +19,10 @@ def applied(servers: Settings) -> Settings:
     store = FeatureStore(repo_path=str(REPO_PATH))
     store.apply([*ENTITIES, *(view for _, view in views), *services])
     return servers
+
+
+@pytest.fixture
+def feast_store(settings: Settings, applied: Settings) -> FeatureStore:
+    """Return Feast's store over empty tables, knowing our definitions."""
+    assert applied == settings
+    return FeatureStore(repo_path=str(REPO_PATH))

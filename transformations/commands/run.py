@@ -9,8 +9,9 @@ from rich.markup import escape
 from feature_repo.registry.catalog import read_catalog
 from foundation import clock
 from foundation.cli import console, error_console
+from foundation.instants import parse_instant
 from foundation.settings import load_settings
-from transformations.selection import parse_instant, select_jobs
+from transformations.selection import select_jobs
 from transformations.tables import report_table
 
 

@@ -6,14 +6,13 @@ from types import MappingProxyType
 from typing import Self
 
 import adbc_driver_manager
-import adbc_driver_postgresql.dbapi
 import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from foundation.endpoints import resolve_endpoints
-from foundation.errors import ContractViolation, StoreUnavailable
+from foundation.arrow_postgres import ArrowConnection, connect_arrow
+from foundation.errors import ContractViolation
 from foundation.settings import Settings
 
 # Parallel and shared scans add up floats in an order that differs from run to run.
@@ -42,7 +41,7 @@ class PostgresEngine:
 
     def __init__(
         self,
-        connection: adbc_driver_postgresql.dbapi.Connection,
+        connection: ArrowConnection,
         queries: Mapping[str, str] = _NO_QUERIES,
     ) -> None:
         self._connection = connection
@@ -61,14 +60,7 @@ class PostgresEngine:
         Raises:
             StoreUnavailable: PostgreSQL can't be reached.
         """
-        url = resolve_endpoints(settings).postgres_url.get_secret_value()
-        try:
-            connection = adbc_driver_postgresql.dbapi.connect(url)
-        except adbc_driver_manager.Error as error:
-            raise StoreUnavailable(
-                f"PostgreSQL: {error}", hint="Is it running? `make up` starts the embedded one."
-            ) from error
-        with connection, connection.cursor() as cursor:
+        with connect_arrow(settings) as connection, connection.cursor() as cursor:
             for statement in _TRANSACTION:
                 cursor.execute(statement)
             yield cls(connection, queries)

@@ -23,19 +23,35 @@ def plan(request: Request) -> Plan:
     Dependencies are given by their feature names, as the join keys and `feature_value` of those
     wanted entities that have one. It gets the parameters that it takes, and `embed` if it takes it.
     """
-    combine = request.module.combine
-    offered = {**request.feature.parameters, "embed": request.embed}
-    accepted = inspect.signature(combine).parameters
-    extra = {name: value for name, value in offered.items() if name in accepted}
 
     def finish(results: Mapping[str, pa.Table]) -> pa.Table:
         known = {
             d.feature_name: _known_values(d, request.wanted, results[d.feature_name])
             for d in request.dependencies
         }
-        return combine(request.wanted, **known, **extra)
+        return combined(request, known)
 
     return Plan({d.feature_name: _latest(d, request.wanted) for d in request.dependencies}, finish)
+
+
+def combined(request: Request, known: Mapping[str, pa.Table]) -> pa.Table:
+    """
+    Return what a module combines.
+
+    Args:
+        request: What is wanted of which module.
+        known: By feature name of a dependency: its join keys and `feature_value`, of those wanted
+            entities that have one.
+
+    Returns:
+        The join keys and `feature_value`, of those wanted entities that have one.
+    """
+    combine = request.module.combine
+    offered = {**request.feature.parameters, "embed": request.embed}
+    accepted = inspect.signature(combine).parameters
+    extra = {name: value for name, value in offered.items() if name in accepted}
+    result: pa.Table = combine(request.wanted, **known, **extra)
+    return result
 
 
 def _latest(dependency: FeatureVersion, wanted: pa.Table) -> Statement:

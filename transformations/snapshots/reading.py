@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from feature_repo.registry.metadata import FeatureVersion
 from foundation.errors import ContractViolation
 from transformations.snapshots.creation import snapshot_schema
-from transformations.snapshots.manifest import day_folder
+from transformations.snapshots.manifest import Manifest, day_folder
 from transformations.snapshots.storage import Storage
 
 
@@ -36,17 +36,28 @@ def _read_day(storage: Storage, feature: FeatureVersion, day: date) -> pa.Table:
             f"there is no snapshot of {day}",
             hint=f"`python -m transformations snapshot create --day {day}` makes it.",
         )
+    rows = read_values(storage, manifest, feature)
+    if rows is None:
+        raise ContractViolation(
+            f"the snapshot of {day} does not hold {feature.reference}",
+            hint="It was made before that version was deployed.",
+        )
+    return rows.append_column("snapshot_date", pa.repeat(pa.scalar(day), rows.num_rows))
+
+
+def read_values(storage: Storage, manifest: Manifest, feature: FeatureVersion) -> pa.Table | None:
+    """
+    Return the values of a feature version in one snapshot; None if it does not hold the version.
+
+    Returns:
+        The columns of `snapshot_schema`, by entity id.
+    """
     for file in manifest.files:
         if file.reference == feature.reference:
-            path = storage.path(day_folder(day), file.path)
-            rows = pq.read_table(
-                path,
+            return pq.read_table(
+                storage.path(day_folder(manifest.day), file.path),
                 filesystem=storage.filesystem,
                 schema=snapshot_schema(feature),
                 partitioning=None,
             )
-            return rows.append_column("snapshot_date", pa.repeat(pa.scalar(day), rows.num_rows))
-    raise ContractViolation(
-        f"the snapshot of {day} does not hold {feature.reference}",
-        hint="It was made before that version was deployed.",
-    )
+    return None

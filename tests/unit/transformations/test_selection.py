@@ -7,8 +7,9 @@ import pytest
 from feature_repo.registry.catalog import Catalog
 from feature_repo.registry.metadata import FeatureVersion, Status
 from foundation.errors import ConfigurationError, UnknownFeature, UnknownVersion
+from foundation.instants import parse_instant
 from tests.unit.feature_repo.registry.test_metadata import COMPLETE
-from transformations.selection import parse_instant, select_jobs
+from transformations.selection import select_jobs
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

@@ -10,8 +10,10 @@ import httpx
 import pytest
 import redis
 import trustme
+import yaml
 
-from feature_repo.stores.offline import SettingsPostgresOfflineStoreConfig
+from feature_repo.registry.catalog import REPO_PATH
+from feature_repo.stores.offline import PointInTimeOfflineStoreConfig
 from feature_repo.stores.schema import migrate
 from foundation import postgres
 from foundation.endpoints import resolve_endpoints
@@ -164,9 +166,8 @@ def test_postgresql_is_reached_encrypted(
             cursor.execute("SELECT 1")
             assert cursor.fetchone() == (1,)
         monkeypatch.setenv("FEATURE_STORE_POSTGRES_URL", url)
-        feasts = SettingsPostgresOfflineStoreConfig(
-            type="feature_repo.stores.offline.SettingsPostgresOfflineStore"
-        )
+        configured = yaml.safe_load((REPO_PATH / "feature_store.yaml").read_text())
+        feasts = PointInTimeOfflineStoreConfig(**configured["offline_store"])
         assert feasts.sslrootcert_path == str(papers.authority)
         wrong = query.replace(str(papers.authority), str(other_papers.authority))
         with (

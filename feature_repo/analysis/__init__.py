@@ -1,0 +1,1 @@
+"""Looking at features: how their values are distributed, and how that changes."""

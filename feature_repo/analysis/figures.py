@@ -1,0 +1,106 @@
+"""A profile as a picture."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from feature_repo.analysis.profile import Period, Profile
+
+_INK, _MUTED, _GRID, _MAIN, _MISSING = "#222222", "#767676", "#e6e6e6", "#1f6fb2", "#c0392b"
+
+
+def profile_figure(profile: Profile) -> Figure:
+    """
+    Draw how values are distributed, their trend, and who is missing.
+
+    Returns:
+        A figure to be saved; pyplot knows nothing of it.
+    """
+    figure = Figure(figsize=(11, 7.2), dpi=144, facecolor="white")
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)
+    figure.suptitle(
+        f"{profile.feature.reference}   {profile.start:%d %b %Y %H:%M} to "
+        f"{profile.end:%d %b %Y %H:%M} UTC",
+        x=0.01,
+        ha="left",
+        fontsize=13,
+        fontweight="bold",
+        color=_INK,
+    )
+    axes = figure.subplots(3, 1, gridspec_kw={"height_ratios": [1.3, 1.3, 0.9]})
+    _draw_distribution(axes[0], profile)
+    _draw_trend(axes[1], profile.periods)
+    _draw_missing(axes[2], profile.periods)
+    for each in axes[1:]:
+        room = (profile.end - profile.start) / 50
+        each.set_xlim(profile.start - room, profile.end + room)
+        locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
+        each.xaxis.set_major_locator(locator)
+        each.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    return figure
+
+
+def _draw_distribution(axes: Axes, profile: Profile) -> None:
+    if profile.top_values:
+        names, counts = zip(*profile.top_values, strict=True)
+        axes.bar([str(name)[:24] for name in names], counts, color=_MAIN)
+        axes.tick_params(axis="x", rotation=30)
+        _finish(axes, "The most frequent values")
+        return
+    edges = [edge for edge, _ in profile.histogram]
+    heights = [count for _, count in profile.histogram]
+    axes.bar(edges, heights, width=profile.bin_width or 0.1, align="edge", color=_MAIN)
+    if profile.figures:
+        axes.axvline(profile.figures["50%"], color=_INK, linewidth=1.2, linestyle="--")
+        axes.annotate(
+            "median",
+            (profile.figures["50%"], 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, -10),
+            textcoords="offset points",
+            fontsize=9,
+            color=_INK,
+        )
+    _finish(axes, f"Distribution of {profile.number_count:,} numbers")
+
+
+def _draw_trend(axes: Axes, periods: Sequence[Period]) -> None:
+    known = [period for period in periods if period.mean is not None]
+    if known:
+        starts = _places(known)
+        low, middle, high = (np.array([p.quantiles[n] for p in known]) for n in range(3))
+        means = np.array([period.mean for period in known], float)
+        axes.fill_between(
+            starts, low, high, color=_MAIN, alpha=0.15, linewidth=0, label="5 to 95 %"
+        )
+        axes.plot(starts, middle, color=_MAIN, linewidth=2, label="median")
+        axes.plot(starts, means, color=_INK, linewidth=1.2, linestyle="--", label="mean")
+        axes.legend(frameon=False, fontsize=9, ncols=3, loc="upper right")
+    _finish(axes, "Trend")
+
+
+def _draw_missing(axes: Axes, periods: Sequence[Period]) -> None:
+    known = [period for period in periods if period.null_rate is not None]
+    rates = np.array([period.null_rate for period in known], float)
+    axes.plot(_places(known), rates, color=_MISSING, linewidth=1.6, marker="o", markersize=3)
+    axes.set_ylim(-0.03, 1.03)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    _finish(axes, "Null rate: values that are due and missing")
+
+
+def _places(periods: Sequence[Period]) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
+    """Return where periods start on an axis of time."""
+    return np.array([period.start.replace(tzinfo=None) for period in periods], "datetime64[us]")
+
+
+def _finish(axes: Axes, title: str) -> None:
+    axes.set_title(title, loc="left", pad=8, fontsize=11, color=_INK)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(_MUTED)
+    axes.grid(axis="y", color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=_MUTED, labelcolor=_MUTED, left=False, labelleft=True)

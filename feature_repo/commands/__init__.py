@@ -1,0 +1,1 @@
+"""Subcommands of `python -m feature_repo`, one module each."""

@@ -1,0 +1,144 @@
+"""
+What historical retrieval asks of the packages above it, which it may not import.
+
+`feature_store.yaml` names the classes, as it names the stores.
+"""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from feature_repo.registry.metadata import FeatureVersion
+from foundation.errors import ConfigurationError
+from foundation.settings import Settings
+
+
+@dataclass(frozen=True)
+class KnownValues:
+    """
+    Values of a feature version, as known at entity rows.
+
+    Attributes:
+        feature: Whose values.
+        values: In the feature's Arrow type.
+        places: Of each row, where in `values` its value is; null where none is known.
+        timestamps: Of each row, the event timestamp of its value; null likewise.
+    """
+
+    feature: FeatureVersion
+    values: pa.Array
+    places: pa.Array
+    timestamps: pa.Array
+
+    @property
+    def column(self) -> pa.Array:
+        """One value a row; null where none is known."""
+        return self.values.take(self.places)
+
+
+class OlderValues(Protocol):
+    """Values of months that PostgreSQL holds no more."""
+
+    def read(
+        self,
+        settings: Settings,
+        feature: FeatureVersion,
+        *,
+        ids: pa.Array,
+        start: datetime,
+        end: datetime,
+        known_at: datetime | None,
+    ) -> pa.Table:
+        """
+        Return values of entities with event timestamps in [start, end).
+
+        Args:
+            settings: Say where they are.
+            feature: Whose values.
+            ids: Entity ids that count; values of others may come too.
+            start: First instant.
+            end: First instant after.
+            known_at: Nothing that was written after it; None: everything.
+
+        Returns:
+            entity_id, value (vectors and maps as JSON text), timestamp, created; an entity and
+            timestamp once.
+        """
+        ...
+
+
+class Computations(Protocol):
+    """The code that computes features."""
+
+    def covers(self, feature: FeatureVersion) -> bool:
+        """Tell whether values of the past can be computed, if they are not stored."""
+        ...
+
+    def compute(
+        self,
+        settings: Settings,
+        feature: FeatureVersion,
+        rows: pa.Table,
+        dependencies: Sequence[KnownValues],
+        *,
+        known_at: datetime | None,
+    ) -> pa.Array:
+        """
+        Compute values as they would have been.
+
+        Args:
+            settings: Say where the source tables are.
+            feature: What to compute.
+            rows: The join keys, and `as_of`, an instant; no null.
+            dependencies: What was known at the rows of each version that it is computed from.
+            known_at: Nothing that was written after it counts; None: everything.
+
+        Returns:
+            One value a row, of the feature's Arrow type; null where there is none.
+        """
+        ...
+
+    def fingerprint(self, feature: FeatureVersion, features: Sequence[FeatureVersion]) -> str:
+        """
+        Return a digest of the code that computes a feature version now.
+
+        Args:
+            feature: Whose code.
+            features: All that are deployed.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Extensions:
+    """The two that `feature_store.yaml` names."""
+
+    older_values: OlderValues
+    computations: Computations
+
+
+def load_extensions(*, older_values: str, computations: str) -> Extensions:
+    """
+    Import the classes of dotted paths.
+
+    Raises:
+        ConfigurationError: A path leads to no class.
+    """
+    return Extensions(
+        older_values=_instance("older_values", older_values),
+        computations=_instance("computations", computations),
+    )
+
+
+def _instance(key: str, path: str) -> Any:  # noqa: ANN401 - whatever the path leads to
+    module_name, _, class_name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module_name), class_name)()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(
+            f"feature_store.yaml, offline_store, {key}: {path!r} can't be imported: {error}"
+        ) from error

@@ -1,0 +1,174 @@
+"""The slice of the stored values that entity rows need, and nothing else, as Arrow."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import LiteralString, Self
+
+import adbc_driver_manager
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feature_repo.history.terms import Terms
+from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.stores.partitions import PARTITIONS, Month, month
+from feature_repo.stores.sql import Slice, count_latest_query, history_query, latest_query
+from foundation.arrow_postgres import ArrowConnection, connect_arrow
+from foundation.errors import ContractViolation, StoreUnavailable
+from foundation.settings import Settings
+
+# One state of the tables for all that is read; texts of timestamps as ours are.
+_SESSION: tuple[LiteralString, ...] = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    "SET LOCAL TimeZone = 'UTC'",
+    # Compiling these queries takes longer than it saves.
+    "SET LOCAL jit = off",
+)
+# To look entities up one by one costs more than to read them all, unless they are few: less than
+# half of those that have a value, or, if nobody knows how many those are, so many.
+_FEW_ENTITIES = 10_000
+
+
+@dataclass(frozen=True)
+class Window:
+    """Event timestamps that count, the first and the last included."""
+
+    start: datetime
+    end: datetime
+
+
+class SliceReader:
+    """
+    Reads values from PostgreSQL, all of one state of its tables.
+
+    Args:
+        connection: In a transaction.
+    """
+
+    def __init__(self, connection: ArrowConnection) -> None:
+        self._connection = connection
+        self._entity_tables: list[tuple[pa.Array, str]] = []
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(
+        cls,
+        settings: Settings,
+        *,
+        timeout_seconds: float | None = None,
+        state: str | None = None,
+    ) -> Iterator[Self]:
+        """
+        Connect.
+
+        Args:
+            settings: Say where PostgreSQL is.
+            timeout_seconds: Limit of each query; None: the server's.
+            state: Of which another reader reads, as its `state` returned it; None: as it is now.
+
+        Raises:
+            StoreUnavailable: PostgreSQL can't be reached.
+        """
+        with connect_arrow(settings) as connection:
+            with connection.cursor() as cursor:
+                for statement in _SESSION:
+                    cursor.execute(statement)
+                if state is not None:
+                    cursor.execute(f"SET TRANSACTION SNAPSHOT '{state}'")
+                if timeout_seconds is not None:
+                    cursor.execute(f"SET LOCAL statement_timeout = {timeout_seconds * 1_000:.0f}")
+            yield cls(connection)
+
+    def query(self, statement: str) -> pa.Table:
+        """
+        Return the rows of a query.
+
+        Raises:
+            ContractViolation: PostgreSQL refuses it.
+            StoreUnavailable: It took too long, or the connection broke.
+        """
+        with self._connection.cursor() as cursor, _translated_errors():
+            cursor.execute(statement)
+            return cursor.fetch_arrow_table()
+
+    def state(self) -> str:
+        """Return a name of the tables' state, good until the reader is closed."""
+        return str(self.query("SELECT pg_export_snapshot()")[0][0].as_py())
+
+    def months(self) -> list[Month]:
+        """Return the months of the history that PostgreSQL holds."""
+        found = self.query(PARTITIONS)
+        return [month(row["name"], row["bounds"]) for row in found.to_pylist()]
+
+    def history(
+        self, feature: FeatureVersion, ids: pa.Array | None, window: Window, terms: Terms
+    ) -> pa.Table:
+        """
+        Return values of the history.
+
+        Args:
+            feature: Whose values.
+            ids: Entity ids that count, distinct, though values of others may come too; None: all.
+            window: Timestamps that count.
+            terms: What else decides.
+
+        Returns:
+            entity_id, value (vectors and maps as JSON text), timestamp, and, if the terms need it,
+            created.
+        """
+        wanted = self._slice(feature, ids, window, terms)
+        return self.query(history_query(wanted, known_then=terms.known_then))
+
+    def latest(
+        self, feature: FeatureVersion, ids: pa.Array, window: Window, terms: Terms
+    ) -> pa.Table:
+        """Return latest values; see `history`."""
+        return self.query(latest_query(self._slice(feature, ids, window, terms)))
+
+    def _slice(
+        self, feature: FeatureVersion, ids: pa.Array | None, window: Window, terms: Terms
+    ) -> Slice:
+        return Slice(
+            feature,
+            window.start,
+            window.end,
+            known_at=terms.known_at,
+            entity_table=self._entity_table(ids)
+            if ids is not None and self._are_few(feature, ids)
+            else None,
+            with_created=terms.known_at is not None or terms.known_then,
+        )
+
+    def _are_few(self, feature: FeatureVersion, ids: pa.Array) -> bool:
+        known: int = self.query(count_latest_query(feature))[0][0].as_py()
+        return len(ids) <= (known // 2 if known else _FEW_ENTITIES)
+
+    def _entity_table(self, ids: pa.Array) -> str:
+        """Return the name of a temporary table of entity ids; the same ids share one."""
+        for known, name in self._entity_tables:
+            if known is ids:
+                return name
+        name = f"wanted_entities_{len(self._entity_tables)}"
+        # PostgreSQL's text holds no NUL, so no such entity has values.
+        storable = ids.filter(pc.invert(pc.match_substring(ids, "\0")))
+        rows = pa.table({"entity_id": storable})
+        with self._connection.cursor() as cursor, _translated_errors():
+            cursor.adbc_ingest(name, rows, mode="create", temporary=True)
+            cursor.execute(f"ANALYZE {name}")
+        self._entity_tables.append((ids, name))
+        return name
+
+
+@contextlib.contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except adbc_driver_manager.ProgrammingError as error:
+        raise ContractViolation(f"PostgreSQL refused a query: {_reason(error)}") from error
+    except adbc_driver_manager.Error as error:
+        raise StoreUnavailable(f"PostgreSQL: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).partition("\n\nQuery was")[0]

@@ -1,0 +1,1 @@
+"""Tests of historical retrieval through Feast and real stores."""

@@ -1,0 +1,112 @@
+"""What the gateway served, against what training is given."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundation.errors import ConfigurationError, ContractViolation
+from foundation.postgres import Connection
+from tests.integration.feature_repo.training.conftest import HOUR, START, Run
+
+MINUTE = timedelta(minutes=1)
+
+
+def _answer(
+    feature: str, value: object, *, step: float, at: float | None, tier: str = "online", **keys: str
+) -> dict[str, Any]:
+    """Return a record; `step` and `at` are hours after the start of the history."""
+    return {
+        "answered_at": (START + step * HOUR).isoformat(),
+        "feature": feature,
+        "keys": keys,
+        "value": value,
+        "served_from": tier,
+        "event_timestamp": None if at is None else (START + at * HOUR).isoformat(),
+        "request_id": "ignored",
+    }
+
+
+def _check(run: Run, folder: Path, *records: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    path = folder / "answers.jsonl"
+    path.write_text("\n".join(json.dumps(record) for record in records) + "\n\n")
+    result = run("parity", path, "--json")
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, {each["feature"]: each for each in json.loads(result.output)}
+
+
+def test_what_was_served_is_what_training_gets(
+    run: Run, history: Connection, tmp_path: Path
+) -> None:
+    """Numbers and maps, what is missing on both sides, and what the history does not keep."""
+    assert history
+    popularity, affinity = "popularity_score==1.0.0", "user_category_affinity==1.0.0"
+    code, found = _check(
+        run,
+        tmp_path,
+        _answer(popularity, 0.2, step=2.5, at=2, product_id="a"),
+        _answer(popularity, 0.1, step=2.5, at=None, tier="default", product_id="new"),
+        _answer(popularity, 0.21, step=2.5, at=2.4, product_id="a"),  # a run between two kept ones
+        _answer(popularity, 0.1, step=2.5, at=1, product_id="a"),
+        _answer(popularity, 0.1, step=2.5, at=None, tier="default", product_id="b"),
+        _answer(popularity, 0.4, step=2.5, at=None, tier="on_demand", product_id="new"),
+        _answer(affinity, {"x": 0.3}, step=3, at=3, user_id="u"),
+    )
+    assert code == 0
+    counts = ("same", "different", "lost", "not_kept", "behind", "unserved")
+    assert [found[popularity][name] for name in counts] == [2, 0, 0, 2, 1, 1]
+    assert [found[affinity][name] for name in counts] == [1, 0, 0, 0, 0, 0]
+
+
+def test_a_difference_is_told_and_fails(run: Run, history: Connection, tmp_path: Path) -> None:
+    """A value that is not the one that was served, and a run that the history has lost."""
+    assert history
+    popularity, affinity = "popularity_score==1.0.0", "user_category_affinity==1.0.0"
+    code, found = _check(
+        run,
+        tmp_path,
+        _answer(popularity, 0.25, step=2.5, at=2, product_id="a"),
+        _answer(affinity, {"x": 0.6}, step=7, at=6, user_id="u"),
+    )
+    assert code == 2
+    assert found[popularity]["different"] == 1
+    assert found[popularity]["largest_difference"] == pytest.approx(0.05)
+    assert found[affinity]["lost"] == 1
+
+
+def test_what_was_written_later_does_not_count(
+    run: Run, history: Connection, tmp_path: Path
+) -> None:
+    """A correction after the answer is no difference."""
+    history.execute(
+        "UPDATE feature_values SET feature_value = '0.9', created_at = %s "
+        "WHERE feature_name = 'popularity_score' AND version = '1.0.0'",
+        (START + 100 * HOUR,),
+    )
+    history.commit()
+    answer = _answer("popularity_score==1.0.0", 0.2, step=2.5, at=2, product_id="a")
+    code, found = _check(run, tmp_path, answer)
+    assert (code, found["popularity_score==1.0.0"]["same"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("{", "line 1"),
+        ('{"feature": "a"}', "line 1, answered_at"),
+        (
+            '{"answered_at": "2026-06-01T00:00", "feature": "a", "keys": {}, "value": 1}',
+            "timezone",
+        ),
+    ],
+)
+def test_bad_lines_are_named(run: Run, tmp_path: Path, line: str, error: str) -> None:
+    """With what is wrong."""
+    path = tmp_path / "answers.jsonl"
+    path.write_text(line)
+    result = run("parity", path)
+    assert isinstance(result.exception, ContractViolation)
+    assert error in str(result.exception)
+    assert isinstance(run("parity", tmp_path / "nothing").exception, ConfigurationError)

@@ -1,0 +1,23 @@
+"""`profile` looks at what is stored."""
+
+from pathlib import Path
+
+from foundation.errors import ConfigurationError
+from foundation.postgres import Connection
+from tests.integration.feature_repo.training.conftest import HOUR, START, Run
+
+
+def test_a_profile_is_printed_and_plotted(run: Run, history: Connection, tmp_path: Path) -> None:
+    """Of the version that is served, or of another; of a time that the user chooses."""
+    assert history
+    png = tmp_path / "plot.png"
+    time = ("--from", START.isoformat(), "--to", (START + 6 * HOUR).isoformat())
+    result = run("profile", "popularity_score==1.0.0", *time, "--out", png)
+    assert result.exit_code == 0, result.output
+    assert "popularity_score==1.0.0, 12 numbers" in result.output
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert (
+        "popularity_score==1.1.0" in run("profile", "popularity_score", *time, "--out", png).output
+    )
+    backwards = ("--from", time[3], "--to", time[1])
+    assert isinstance(run("profile", "popularity_score", *backwards).exception, ConfigurationError)

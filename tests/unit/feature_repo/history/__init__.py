@@ -1,0 +1,1 @@
+"""Tests of what historical retrieval does without a store."""
