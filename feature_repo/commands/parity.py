@@ -19,7 +19,11 @@ _COUNTS = ("same", "different", "lost", "not_kept", "behind", "unserved")
 
 def parity(
     answers: Annotated[
-        Path, typer.Argument(help="Logged sample of the gateway's answers, JSON lines.")
+        Path,
+        typer.Argument(
+            help="Kept answers of the gateway, JSON lines: a file, or the folder of "
+            "FEATURE_STORE_SERVED_SAMPLE_PATH."
+        ),
     ],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,

@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -105,10 +106,7 @@ class HistoricalValues:
         with contextlib.ExitStack() as stack:
             readers = [self._reader]
             if len(wanted) > 1:
-                state = self._reader.state()
-                readers = [
-                    stack.enter_context(self._another_reader(state)) for _ in range(_READERS)
-                ]
+                readers = self._more_readers(stack)
             stored = read_ahead(readers, tasks)
             columns = []
             for each, tables in zip(wanted, stored, strict=True):
@@ -218,8 +216,15 @@ class HistoricalValues:
 
         return read
 
-    def _another_reader(self, state: str) -> contextlib.AbstractContextManager[SliceReader]:
-        return SliceReader.open(self._settings, timeout_seconds=self._timeout_seconds, state=state)
+    def _more_readers(self, stack: contextlib.ExitStack) -> list[SliceReader]:
+        """Connect readers of the same state, all at a time; the stack closes them."""
+        state = self._reader.state()
+        opened = [
+            SliceReader.open(self._settings, timeout_seconds=self._timeout_seconds, state=state)
+            for _ in range(_READERS)
+        ]
+        with ThreadPoolExecutor(_READERS) as pool:
+            return list(pool.map(stack.enter_context, opened))
 
 
 @dataclass

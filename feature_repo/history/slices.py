@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_repo.history.terms import Terms
-from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.metadata import FeatureType, FeatureVersion
 from feature_repo.stores.partitions import PARTITIONS, Month, month
 from feature_repo.stores.sql import Slice, count_latest_query, history_query, latest_query
 from foundation.arrow_postgres import ArrowConnection, connect_arrow
@@ -118,13 +118,14 @@ class SliceReader:
             created.
         """
         wanted = self._slice(feature, ids, window, terms)
-        return self.query(history_query(wanted, known_then=terms.known_then))
+        return _typed(self.query(history_query(wanted, known_then=terms.known_then)), feature)
 
     def latest(
         self, feature: FeatureVersion, ids: pa.Array, window: Window, terms: Terms
     ) -> pa.Table:
         """Return latest values; see `history`."""
-        return self.query(latest_query(self._slice(feature, ids, window, terms)))
+        wanted = self._slice(feature, ids, window, terms)
+        return _typed(self.query(latest_query(wanted)), feature)
 
     def _slice(
         self, feature: FeatureVersion, ids: pa.Array | None, window: Window, terms: Terms
@@ -158,6 +159,14 @@ class SliceReader:
             cursor.execute(f"ANALYZE {name}")
         self._entity_tables.append((ids, name))
         return name
+
+
+def _typed(table: pa.Table, feature: FeatureVersion) -> pa.Table:
+    """Return a table with numbers instead of their texts."""
+    if feature.feature_type is not FeatureType.FLOAT:
+        return table
+    place = table.schema.get_field_index("value")
+    return table.set_column(place, "value", table["value"].cast(pa.float64()))
 
 
 @contextlib.contextmanager

@@ -14,9 +14,10 @@ _VALUE_EXPRESSIONS = {
     FeatureType.MAP: "feature_value::text",
 }
 
-# Vectors and maps travel as JSON text, and are parsed once the few that count are found.
+# Vectors and maps travel as JSON text, and are parsed once the few that count are found. Numbers
+# do, too: Arrow reads them faster than PostgreSQL makes doubles of them.
 _TRANSPORTED_VALUES = {
-    FeatureType.FLOAT: "feature_value::float8",
+    FeatureType.FLOAT: "nullif(feature_value::text, 'null')",
     FeatureType.STRING: "feature_value #>> '{}'",
     FeatureType.VECTOR: "feature_value::text",
     FeatureType.MAP: "feature_value::text",
@@ -101,7 +102,7 @@ def history_query(wanted: Slice, *, known_then: bool) -> str:
         known_then: All that it ever said, up to `known_at`; else only what it said then.
 
     Returns:
-        SQL of entity_id, value (vectors and maps as JSON text), timestamp, and, if it matters,
+        SQL of entity_id, value (all but strings as JSON text), timestamp, and, if it matters,
         created.
     """
     kept = _slice_query("feature_values", wanted)

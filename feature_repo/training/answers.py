@@ -53,17 +53,31 @@ def read_answers(path: Path) -> Iterator[ServedValue]:
     """
     Yield the values of a logged sample.
 
+    Args:
+        path: A file, or the folder that the gateway writes files to.
+
     Raises:
-        ConfigurationError: The file can't be read.
+        ConfigurationError: There is no file, or one can't be read.
         ContractViolation: A line is no such record; the message tells which.
     """
+    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    if not files:
+        raise ConfigurationError(
+            f"{path}: holds no answers",
+            hint="Set FEATURE_STORE_SERVED_SAMPLE_SHARE above 0, and read features.",
+        )
+    for file in files:
+        yield from _read_file(file)
+
+
+def _read_file(file: Path) -> Iterator[ServedValue]:
     try:
-        with path.open(encoding="utf-8") as lines:
+        with file.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield _parse(line, f"{path}, line {number}")
+                    yield _parse(line, f"{file}, line {number}")
     except OSError as error:
-        raise ConfigurationError(f"{path}: can't be read: {error.strerror}") from error
+        raise ConfigurationError(f"{file}: can't be read: {error.strerror}") from error
 
 
 def _parse(line: str, where: str) -> ServedValue:

@@ -19,6 +19,9 @@ from feature_repo.training.selection import select_exact, wanted_columns
 from foundation.errors import ContractViolation
 from foundation.settings import Settings
 
+# Redis keeps instants in milliseconds, so the gateway tells no finer ones.
+_INSTANT_MICROSECONDS = 1_000
+
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
@@ -143,7 +146,9 @@ def _in_time(served: Sequence[ServedValue], column: FeatureColumn) -> tuple[Flag
         each.cast(pa.int64()).fill_null(np.iinfo(np.int64).min).to_numpy()
         for each in (at, column.timestamps)
     )
-    return dated & (first > second), dated & is_known & (first < second)
+    newer = dated & (first >= second + _INSTANT_MICROSECONDS)
+    behind = dated & is_known & (first + _INSTANT_MICROSECONDS <= second)
+    return newer, behind
 
 
 def _flags(column: pa.Array) -> Flags:

@@ -1,6 +1,7 @@
 """One journey: from files to a served value and a training row, by the commands users type."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -77,7 +78,8 @@ def test_from_files_to_answers(
     frame = pd.read_csv(events, parse_dates=["event_timestamp"])
     good = frame[frame.event_id != "bad"]
     expected = _popularity(good, as_of=clock.now(), half_life_days=7)
-    with gateway_on(settings) as client:
+    sampled = {"served_sample_share": 1.0, "served_sample_path": tmp_path / "served"}
+    with gateway_on(settings.model_copy(update=sampled)) as client:
         answer = client.post(
             "/v1/features/batch",
             json={"entity_ids": PRODUCTS, "feature_names": ["popularity_score"]},
@@ -85,6 +87,12 @@ def test_from_files_to_answers(
     served = {product: row["popularity_score"] for product, row in answer["values"].items()}
     assert answer["counts"] == {"online": 3}
     assert served == pytest.approx(expected, abs=1e-6)
+
+    parity = _run(
+        *(python, "-m", "feature_repo", "parity", tmp_path / "served", "--json"), folder=tmp_path
+    )
+    [compared] = json.loads(parity)
+    assert (compared["same"], compared["different"], compared["lost"]) == (3, 0, 0)
 
     at = datetime.fromisoformat(past) + timedelta(minutes=1)
     store = FeatureStore(repo_path=str(REPO_PATH))
