@@ -40,8 +40,8 @@ down: install  ## Stop PostgreSQL and Valkey; their data stay
 apply: up  ## Deploy the feature definitions to the registry
 	@cd feature_repo && ../$(BIN)/feast apply
 
-plan: up  ## Show what `apply` would change
-	@cd feature_repo && ../$(BIN)/feast plan
+plan: up  ## Show what `apply` would change, and refuse what it would
+	@$(BIN)/python -m feature_repo plan
 
 materialize: up  ## Copy the latest values from PostgreSQL to Valkey
 	@cd feature_repo && ../$(BIN)/feast materialize-incremental $$(date -u +%Y-%m-%dT%H:%M:%S)
@@ -57,6 +57,7 @@ check: $(VENV)/.installed-dev  ## Check format, lint, types and imports, as CI d
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/python -m feature_repo docs --check
 
 format: $(VENV)/.installed-dev  ## Format the code and mend what can be mended
 	@$(BIN)/ruff format .

@@ -7,7 +7,10 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn
 
+from feature_repo.commands import lifecycle
+from feature_repo.commands.docs import docs
 from feature_repo.commands.parity import parity
+from feature_repo.commands.plan import plan
 from feature_repo.commands.profile import profile
 from feature_repo.commands.training_set import app as training_set_app
 from feature_repo.registry.catalog import read_catalog
@@ -19,7 +22,11 @@ from foundation.settings import load_settings
 app = new_app("WHAT features exist: start the stores, load source data, look features up.")
 
 app.add_typer(training_set_app, name="training-set")
+app.command()(plan)
 app.command()(profile)
+app.command()(docs)
+for _command in (lifecycle.promote, lifecycle.deprecate, lifecycle.retire, lifecycle.rollback):
+    app.command()(_command)
 app.command()(parity)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

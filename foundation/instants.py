@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from foundation.errors import ConfigurationError
 
 
-def parse_instant(text: str, *, option: str, now: datetime) -> datetime:
+def parse_instant(text: str, *, option: str, now: datetime | None) -> datetime:
     """
     Return an ISO 8601 text as an aware instant; UTC unless it says otherwise.
 
     Args:
         text: For example 2026-11-01T00:00.
         option: Where the text comes from, for the error.
-        now: Instants after it are refused.
+        now: Instants after it are refused; None: none is.
 
     Raises:
         ConfigurationError: The text is no instant, or lies in the future.
@@ -24,6 +24,6 @@ def parse_instant(text: str, *, option: str, now: datetime) -> datetime:
             f"{option}: {text!r} is not an ISO 8601 instant", hint="For example 2026-11-01T00:00."
         ) from error
     instant = parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
-    if instant > now:
+    if now is not None and instant > now:
         raise ConfigurationError(f"{option}: {text} lies in the future")
     return instant.astimezone(UTC)

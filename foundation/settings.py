@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     max_request_features: int = Field(default=100, ge=1)
     max_request_bytes: int = Field(default=1_048_576, ge=1_024)
     catalog_refresh_seconds: float = Field(default=10.0, gt=0)
+    accept_computation_changes: bool = Field(
+        default=False, description="Whether `apply` lets published computations compile anew."
+    )
     serving_rules: Path | None = Field(
         default=None, description="YAML file of pinned versions and experiments."
     )

@@ -1,7 +1,7 @@
 """The specification's interface, over a chain of tiers."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import structlog
@@ -20,13 +20,20 @@ from serving_gateway.instrumentation import Instruments
 from serving_gateway.log_digest import LogDigest
 from serving_gateway.reading import DEFAULT, CollectedColumn, Reading
 from serving_gateway.served_sample import ServedSample
-from serving_gateway.shadows import Shadows
 from serving_gateway.tiers import Tier
 from serving_gateway.version_choice import VersionChoice, Wish
 
 _log = structlog.get_logger()
 
 _NOTHING = Wish()
+
+
+class Observer(Protocol):
+    """Takes note of answers."""
+
+    def offer(self, reading: Reading) -> None:
+        """Take an answer; whatever takes time happens later."""
+        ...
 
 
 class FeatureStore:
@@ -40,7 +47,7 @@ class FeatureStore:
         tiers: Asked in this order, each for what those before it did not have.
         defaults: What is served when no tier has a value.
         instruments: Told what was served, from where, and how fast.
-        shadows: Compare what was served with what candidate versions would have been.
+        observers: Told of every answer.
         sample: Keeps some of what was served.
         digest: Logs misses.
     """
@@ -53,7 +60,7 @@ class FeatureStore:
         tiers: Sequence[Tier],
         defaults: Defaults,
         instruments: Instruments,
-        shadows: Shadows,
+        observers: Sequence[Observer],
         sample: ServedSample,
         digest: LogDigest,
     ) -> None:
@@ -63,7 +70,7 @@ class FeatureStore:
         self._tiers = tiers
         self._defaults = defaults
         self._instruments = instruments
-        self._shadows = shadows
+        self._observers = observers
         self._sample = sample
         self._digest = digest
 
@@ -214,7 +221,8 @@ class FeatureStore:
             )
         for collected in reading.columns:
             self._fill(collected, missing)
-        self._shadows.offer(reading)
+        for observer in self._observers:
+            observer.offer(reading)
         if is_kept:
             self._sample.offer(reading)
         return reading

@@ -28,6 +28,7 @@ from serving_gateway.tiers.guard import Guard, GuardPolicy
 from serving_gateway.tiers.offline import OfflineTier
 from serving_gateway.tiers.on_demand import OnDemandTier
 from serving_gateway.tiers.online import OnlineTier
+from serving_gateway.use_ledger import UseLedger
 from serving_gateway.version_choice import VersionChoice
 from serving_gateway.write_back import WriteBack
 from transformations.embedding import Embed
@@ -57,6 +58,7 @@ class Resources:
     defaults: Defaults
     write_back: WriteBack
     sample: ServedSample
+    uses: UseLedger
     digest: LogDigest
 
 
@@ -96,6 +98,7 @@ async def running(
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await resources.sample.finish()
+            await resources.uses.flush()
             resources.digest.flush()
             resources.write_back.close()
             await resources.online.close()
@@ -157,7 +160,7 @@ def _build(
         instruments=ShadowInstruments(instruments.registry),
         digest=digest,
     )
-    sample = ServedSample(settings, instruments, digest)
+    sample, uses = ServedSample(settings, instruments, digest), UseLedger(pool, digest)
     store = FeatureStore(
         settings,
         catalog,
@@ -165,7 +168,7 @@ def _build(
         (online, offline, on_demand),
         defaults,
         instruments,
-        shadows,
+        (shadows, uses),
         sample,
         digest,
     )
@@ -188,6 +191,7 @@ def _build(
         defaults,
         write_back,
         sample,
+        uses,
         digest,
     )
     return resources, (
@@ -199,6 +203,7 @@ def _build(
         record_vital_signs,
         write_back.run,
         sample.run,
+        uses.run,
         *[shadows.run] * READERS,
     )
 

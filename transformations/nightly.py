@@ -1,11 +1,11 @@
-"""What is done after each midnight: make its snapshot, and drop what is old enough."""
+"""What is done after each midnight: make its snapshot, and remove what is old enough."""
 
 import structlog
 
 from feature_repo.registry.catalog import read_catalog
 from foundation import clock
 from foundation.settings import Settings
-from transformations import retention
+from transformations import retention, retirement
 from transformations.selection import snapshot_features
 from transformations.snapshots import creation
 from transformations.snapshots.storage import Storage
@@ -15,16 +15,18 @@ _log = structlog.get_logger()
 
 def keep_snapshots(settings: Settings) -> None:
     """
-    Make the snapshot of the last midnight, and drop snapshots and months that are old enough.
+    Make the snapshot of the last midnight, and remove what is old enough.
+
+    That is snapshots, months of the history, and the values of retired versions.
 
     Raises:
         StoreUnavailable: PostgreSQL or the storage of snapshots can't be reached.
     """
-    now, storage = clock.now(), Storage.open(settings)
+    now, storage, catalog = clock.now(), Storage.open(settings), read_catalog()
     manifest = creation.create(
         settings,
         storage,
-        snapshot_features(read_catalog()),
+        snapshot_features(catalog),
         now.date(),
         now=now,
         force=False,
@@ -38,3 +40,10 @@ def keep_snapshots(settings: Settings) -> None:
         _log.info("snapshot_removed", day=str(day))
     for state in retention.drop_partitions(settings, storage, now=now, dry_run=False):
         _log.info("month_considered", month=state.name, dropped=state.dropped, reason=state.reason)
+    for removed in retirement.remove_retired(settings, catalog.features, now=now):
+        _log.info(
+            "retired_version_removed",
+            feature=removed.feature.reference,
+            online=removed.online,
+            offline=removed.offline,
+        )

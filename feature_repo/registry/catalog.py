@@ -21,10 +21,12 @@ class Catalog:
     Attributes:
         features: All versions, by feature name and ascending version.
         services: References (`name==1.0.0`) by feature service name.
+        fingerprints: Of the computations that were deployed, by reference.
     """
 
     features: Sequence[FeatureVersion]
     services: Mapping[str, Sequence[str]]
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
     _by_name: Mapping[str, Mapping[str, FeatureVersion]] = field(init=False, repr=False)
     _select: Callable[[str, str | None], FeatureVersion] = field(init=False, repr=False)
     _by_view: Mapping[str, FeatureVersion] = field(init=False, repr=False)
@@ -114,7 +116,10 @@ def read_catalog() -> Catalog:
     from feast import FeatureStore  # noqa: PLC0415 - takes seconds, and the catalog alone needs none
     from sqlalchemy.exc import OperationalError  # noqa: PLC0415 - comes with Feast
 
-    from feature_repo.registry.views import feature_version  # noqa: PLC0415 - imports Feast
+    from feature_repo.registry.views import (  # noqa: PLC0415 - imports Feast
+        feature_version,
+        fingerprint_of,
+    )
 
     try:
         store = FeatureStore(repo_path=str(REPO_PATH))
@@ -135,4 +140,5 @@ def read_catalog() -> Catalog:
             ]
             for service in services
         },
+        fingerprints={by_view[view.name].reference: fingerprint_of(view) for view in views},
     )

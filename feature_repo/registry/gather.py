@@ -11,6 +11,7 @@ from types import ModuleType
 from pydantic import ValidationError
 
 from feature_repo.entities import FEATURE_ENTITIES
+from feature_repo.registry.lifecycle import LIFECYCLE_FILE, read_states, with_states
 from feature_repo.registry.lineage import in_dependency_order
 from feature_repo.registry.metadata import FeatureVersion, Status
 from feature_repo.services import SERVICES, ServiceDefinition
@@ -24,7 +25,8 @@ def gather_features(package: str = "feature_repo.features") -> list[FeatureVersi
     Return every feature version defined in a package's modules, dependencies first.
 
     Args:
-        package: Its modules each have a `VERSIONS` tuple and are named like their feature.
+        package: Its modules each have a `VERSIONS` tuple and are named like their feature. The
+            `lifecycle.yaml` beside it says where versions are in their life.
 
     Raises:
         DefinitionError: A definition is wrong; the message names file, feature and field.
@@ -41,7 +43,9 @@ def gather_features(package: str = "feature_repo.features") -> list[FeatureVersi
         features.extend(versions)
     _check_unique(features)
     _check_jobs(features)
-    return in_dependency_order(features)
+    folder = Path(importlib.import_module(package).__path__[0])
+    states = read_states(folder.parent / LIFECYCLE_FILE.name)
+    return in_dependency_order(with_states(features, states))
 
 
 def gather_services(features: Iterable[FeatureVersion]) -> Sequence[ServiceDefinition]:

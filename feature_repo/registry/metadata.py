@@ -126,6 +126,9 @@ class FeatureVersion(BaseModel):
     sunset_at: AwareDatetime | None = Field(
         default=None, description="When a deprecated version will be retired."
     )
+    retired_at: AwareDatetime | None = Field(
+        default=None, description="Since when a retired version is computed and served no more."
+    )
     replaced_by: str | None = Field(
         default=None, description="What to use instead of a deprecated version: 'name==2.0.0'."
     )

@@ -19,6 +19,7 @@ from feature_repo.registry.metadata import FeatureType, FeatureVersion
 from feature_repo.services import ServiceDefinition
 from feature_repo.stores.sql import feature_view_query
 
+_FINGERPRINT = "computation_fingerprint"
 _FEAST_TYPES: dict[FeatureType, FeastType] = {
     FeatureType.FLOAT: Float64,
     FeatureType.STRING: String,
@@ -27,8 +28,18 @@ _FEAST_TYPES: dict[FeatureType, FeastType] = {
 }
 
 
-def feature_view(feature: FeatureVersion) -> FeatureView:
-    """Return the feature view of a feature version."""
+def feature_view(feature: FeatureVersion, *, fingerprint: str | None = None) -> FeatureView:
+    """
+    Return the feature view of a feature version.
+
+    Args:
+        feature: The version.
+        fingerprint: Digest of its computation; None: nobody compares it.
+    """
+    tags = {
+        **feature.model_dump(mode="json"),
+        **({_FINGERPRINT: fingerprint} if fingerprint else {}),
+    }
     return FeatureView(
         name=feature.view_name,
         entities=list(FEATURE_ENTITIES[feature.entity]),
@@ -46,10 +57,7 @@ def feature_view(feature: FeatureVersion) -> FeatureView:
         online="redis" in feature.serving_location,
         description=feature.description,
         owner=feature.owner,
-        tags={
-            name: json.dumps(value, sort_keys=True)
-            for name, value in feature.model_dump(mode="json").items()
-        },
+        tags={name: json.dumps(value, sort_keys=True) for name, value in tags.items()},
     )
 
 
@@ -60,9 +68,14 @@ def feature_version(view: FeatureView) -> FeatureVersion:
     Raises:
         pydantic.ValidationError: The view's tags are not those of `feature_view`.
     """
-    return FeatureVersion.model_validate_json(
-        json.dumps({name: json.loads(value) for name, value in view.tags.items()})
-    )
+    tags = {name: json.loads(value) for name, value in view.tags.items() if name != _FINGERPRINT}
+    return FeatureVersion.model_validate_json(json.dumps(tags))
+
+
+def fingerprint_of(view: FeatureView) -> str:
+    """Return the digest of the computation that a feature view was made with; "" if it has none."""
+    fingerprint: str = json.loads(view.tags.get(_FINGERPRINT, '""'))
+    return fingerprint
 
 
 def feature_service(

@@ -54,7 +54,7 @@ def _run(*command: str | Path, folder: Path, project: Path) -> None:
 def test_the_readmes_feature_lives_and_leaves(
     settings: Settings, valkey: redis.Redis, project: Path
 ) -> None:
-    """Two files make a feature that is deployed and computed; without them its values are gone."""
+    """Two files make a feature that is computed; retired and removed, its values are gone."""
     section = (PROJECT_ROOT / "README.md").read_text().partition("## Add a feature")[2]
     blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     added = []
@@ -72,7 +72,10 @@ def test_the_readmes_feature_lives_and_leaves(
     run = (sys.executable, "-m", "transformations", "run", FEATURE)
     _run(*run, folder=project, project=project)
     assert valkey.exists(KEY)
-    for path in added:
+    retire = (sys.executable, "-m", "feature_repo", "retire", f"{FEATURE}==1.0.0")
+    _run(*retire, folder=project, project=project)
+    _run(feast, "apply", folder=repo, project=project)
+    for path in (*added, repo / "lifecycle.yaml"):
         path.unlink()
     _run(feast, "apply", folder=repo, project=project)
     assert not valkey.exists(KEY)

@@ -102,7 +102,7 @@ async def _store(
         tiers,
         Defaults(AsyncConnectionPool(open=False), catalog),
         instruments,
-        Shadows(rules, catalog, stored=tiers, computed=(), instruments=shadows, digest=digest),
+        [Shadows(rules, catalog, stored=tiers, computed=(), instruments=shadows, digest=digest)],
         ServedSample(settings, instruments, digest),
         digest,
     )

@@ -1,0 +1,111 @@
+"""The canonical list of features, as Markdown: a table of all, and a section for each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+from feature_repo.registry.metadata import FeatureVersion, Status
+from feature_repo.registry.plan import Definitions, consumers_of
+from feature_repo.registry.tables import duration_in_words
+
+_HEAD = """\
+# Features
+
+Made by `python -m feature_repo docs` from the definitions; `make check` tells when it is out of
+date.
+
+| feature | of | versions | every | owner | what it is |
+|---|---|---|---|---|---|
+"""
+_COMPUTED_IN = "../transformations/computations/{}.py"
+
+
+def features_markdown(definitions: Definitions) -> str:
+    """Return the document of all defined features."""
+    ordered = sorted(definitions.features, key=lambda f: (f.feature_name, f.parsed_version))
+    by_name = {name: list(each) for name, each in groupby(ordered, lambda f: f.feature_name)}
+    rows = "".join(_row(name, versions) for name, versions in by_name.items())
+    services = _services(definitions.services)
+    sections = "\n".join(
+        _section(name, versions, definitions) for name, versions in by_name.items()
+    )
+    return f"{_HEAD}{rows}\n{services}\n{sections}"
+
+
+def _row(name: str, versions: Sequence[FeatureVersion]) -> str:
+    published = [version for version in versions if version.status is not Status.STAGED]
+    newest = (published or versions)[-1]
+    listed = ", ".join(f"{v.version} ({v.status})" for v in versions)
+    cells = (
+        f"[`{name}`](#{name})",
+        newest.entity,
+        listed,
+        _frequency(newest),
+        newest.owner,
+        newest.description.partition(". ")[0].rstrip("."),
+    )
+    return _line(cells)
+
+
+def _services(services: Mapping[str, Sequence[str]]) -> str:
+    lines = [
+        f"- **{name}**: {', '.join(f'`{reference}`' for reference in members)}\n"
+        for name, members in sorted(services.items())
+    ]
+    return "## Feature services\n\n" + "".join(lines)
+
+
+def _section(name: str, versions: Sequence[FeatureVersion], definitions: Definitions) -> str:
+    facts = [_facts(version, definitions) for version in versions]
+    heading = _line(["", *(version.version for version in versions)])
+    rule = _line(["---"] * (len(versions) + 1))
+    rows = "".join(_line([fact, *(each[fact] for each in facts)]) for fact in facts[0])
+    descriptions = "".join(f"- **{v.version}** {v.description}\n" for v in versions)
+    return f"## {name}\n\n{descriptions}\n{heading}{rule}{rows}"
+
+
+def _facts(feature: FeatureVersion, definitions: Definitions) -> dict[str, str]:
+    life = [feature.status.value]
+    for word, instant in (
+        ("since", feature.deprecated_at),
+        ("sunset", feature.sunset_at),
+        ("retired", feature.retired_at),
+    ):
+        if instant is not None:
+            life.append(f"{word} {instant:%Y-%m-%d}")
+    if feature.replaced_by:
+        life.append(f"use `{feature.replaced_by}`")
+    parameters = ", ".join(f"{name} {value:g}" for name, value in feature.parameters.items())
+    return {
+        "status": ", ".join(life),
+        "owner": feature.owner,
+        "type": feature.feature_type
+        + (f" of {feature.vector_length}" if feature.vector_length else ""),
+        "join keys": _codes(feature.join_keys),
+        "computed by": f"[{feature.computation}]({_COMPUTED_IN.format(feature.computation)})",
+        "parameters": parameters or "-",
+        "from": _codes([*feature.source, *feature.dependencies]),
+        "every": _frequency(feature),
+        "staleness tolerance": duration_in_words(feature.staleness_tolerance),
+        "kept in the history every": duration_in_words(feature.history_interval),
+        "default": "null" if feature.default is None else f"`{feature.default}`",
+        "valid range": "-"
+        if feature.valid_range is None
+        else f"{feature.valid_range[0]:g} to {feature.valid_range[1]:g}",
+        "served from": ", ".join(feature.serving_location) or "computed on demand",
+        "created, updated": f"{feature.created_at:%Y-%m-%d}, {feature.updated_at:%Y-%m-%d}",
+        "used by": ", ".join(consumers_of(feature.reference, definitions, {})) or "-",
+    }
+
+
+def _frequency(feature: FeatureVersion) -> str:
+    if feature.computation_frequency is None:
+        return "on demand"
+    return duration_in_words(feature.computation_frequency)
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
