@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn
 
-from feature_repo.commands import lifecycle
+from feature_repo.commands import lifecycle, lineage
 from feature_repo.commands.docs import docs
 from feature_repo.commands.parity import parity
 from feature_repo.commands.plan import plan
 from feature_repo.commands.profile import profile
+from feature_repo.commands.search import search
 from feature_repo.commands.training_set import app as training_set_app
 from feature_repo.registry.catalog import read_catalog
 from feature_repo.registry.tables import catalog_table, feature_table
@@ -25,6 +26,9 @@ app.add_typer(training_set_app, name="training-set")
 app.command()(plan)
 app.command()(profile)
 app.command()(docs)
+app.command()(search)
+app.command()(lineage.lineage)
+app.command()(lineage.impact)
 for _command in (lifecycle.promote, lifecycle.deprecate, lifecycle.retire, lifecycle.rollback):
     app.command()(_command)
 app.command()(parity)

@@ -5,7 +5,7 @@ import sys
 from feast import Project
 
 from feature_repo.entities import ENTITIES
-from feature_repo.registry.deployment import current_plan, fingerprints
+from feature_repo.registry.deployment import computation_facts, current_plan
 from feature_repo.registry.gather import gather_features, gather_services
 from feature_repo.registry.plan_report import violations_text
 from feature_repo.registry.views import feature_service, feature_view
@@ -15,7 +15,7 @@ from foundation.settings import load_settings
 try:
     _features = gather_features()
     _services = gather_services(_features)
-    _fingerprints = fingerprints(_features)
+    _computations = computation_facts(_features)
     _plan = current_plan(load_settings())
 except DefinitionError as error:
     sys.exit(f"Nothing was applied. A definition is wrong:\n{error}")
@@ -25,8 +25,7 @@ if _plan.violations:
     sys.exit(f"Nothing was applied. It would break what is deployed:\n{violations_text(_plan)}")
 
 _views = [
-    (feature, feature_view(feature, fingerprint=_fingerprints[feature.reference]))
-    for feature in _features
+    (feature, feature_view(feature, _computations[feature.reference])) for feature in _features
 ]
 
 # Feast looks for its objects among a module's attributes.

@@ -55,6 +55,10 @@ class UnknownService(FeatureStoreError):
     """No feature service of that name is registered."""
 
 
+class UnknownNode(FeatureStoreError):
+    """The lineage has no such table, column, feature or feature service."""
+
+
 class UnknownVersion(FeatureStoreError):
     """The feature exists, but not in the version asked for."""
 

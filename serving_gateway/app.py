@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from feature_repo.registry.catalog import Catalog, read_catalog
 from foundation.settings import Settings
-from serving_gateway.api import administration, feast, features, operations, problems
+from serving_gateway.api import administration, feast, features, lineage, operations, problems
 from serving_gateway.api.documentation import TAGS
 from serving_gateway.api.middleware import RequestMiddleware
 from serving_gateway.api.short_cut import ShortCut
@@ -76,6 +76,7 @@ def create_app(
     app.include_router(features.direct_router)
     app.include_router(feast.direct_router)
     app.include_router(features.router)
+    app.include_router(lineage.router)
     app.include_router(administration.router)
     app.include_router(operations.router)
     problems.install(app)

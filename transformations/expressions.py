@@ -17,8 +17,8 @@ from foundation.errors import DefinitionError
 from transformations.jobs import Job
 from transformations.source_tables import SCHEMAS, source_table
 
-# Any fixed instant does: a fingerprint must not depend on when it is taken.
-_FINGERPRINT_AS_OF = datetime(2000, 1, 1, tzinfo=UTC)
+# Stands for any: what an expression reads and compiles to must not depend on when one asks.
+EXAMPLE_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
 _VALUE_TYPES = {
     FeatureType.FLOAT: "float64",
     FeatureType.STRING: "string",
@@ -120,7 +120,7 @@ def code_fingerprint(job: Job) -> str:
     module = computation_module(job.leader)
     has_expression = job.leader.computation_frequency is not None
     if has_expression:
-        expression = job_expression(job, as_of=_FINGERPRINT_AS_OF)
+        expression = job_expression(job, as_of=EXAMPLE_INSTANT)
         digest.update(str(ibis.to_sql(expression, dialect="postgres")).encode())
     if is_model(module) or not has_expression:
         for each in _imported_computations(module):

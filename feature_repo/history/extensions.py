@@ -5,7 +5,7 @@ What historical retrieval asks of the packages above it, which it may not import
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -109,6 +109,21 @@ class Computations(Protocol):
         Args:
             feature: Whose code.
             features: All that are deployed.
+        """
+        ...
+
+    def columns(
+        self, feature: FeatureVersion, features: Sequence[FeatureVersion]
+    ) -> Mapping[str, Sequence[str]]:
+        """
+        Return the columns that a feature version is computed from, by source table.
+
+        Args:
+            feature: Whose columns.
+            features: All that are defined.
+
+        Returns:
+            Nothing for a table of which nobody knows the columns.
         """
         ...
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.metadata import ComputationFacts, FeatureVersion
 from feature_repo.registry.versions import select_version
 from foundation.errors import StoreUnavailable, UnknownFeature, UnknownService
 
@@ -21,12 +21,12 @@ class Catalog:
     Attributes:
         features: All versions, by feature name and ascending version.
         services: References (`name==1.0.0`) by feature service name.
-        fingerprints: Of the computations that were deployed, by reference.
+        computations: What is known of how each was computed when it was applied, by reference.
     """
 
     features: Sequence[FeatureVersion]
     services: Mapping[str, Sequence[str]]
-    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    computations: Mapping[str, ComputationFacts] = field(default_factory=dict)
     _by_name: Mapping[str, Mapping[str, FeatureVersion]] = field(init=False, repr=False)
     _select: Callable[[str, str | None], FeatureVersion] = field(init=False, repr=False)
     _by_view: Mapping[str, FeatureVersion] = field(init=False, repr=False)
@@ -117,8 +117,8 @@ def read_catalog() -> Catalog:
     from sqlalchemy.exc import OperationalError  # noqa: PLC0415 - comes with Feast
 
     from feature_repo.registry.views import (  # noqa: PLC0415 - imports Feast
+        computation_facts,
         feature_version,
-        fingerprint_of,
     )
 
     try:
@@ -140,5 +140,5 @@ def read_catalog() -> Catalog:
             ]
             for service in services
         },
-        fingerprints={by_view[view.name].reference: fingerprint_of(view) for view in views},
+        computations={by_view[view.name].reference: computation_facts(view) for view in views},
     )

@@ -9,7 +9,7 @@ import yaml
 from feature_repo.history.extensions import load_extensions
 from feature_repo.registry.catalog import REPO_PATH, read_catalog
 from feature_repo.registry.gather import gather_features, gather_services
-from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.metadata import ComputationFacts, FeatureVersion
 from feature_repo.registry.plan import Definitions, Plan, plan
 from foundation.errors import ConfigurationError
 from foundation.settings import Settings
@@ -17,9 +17,9 @@ from foundation.settings import Settings
 _CONFIGURATION = REPO_PATH / "feature_store.yaml"
 
 
-def fingerprints(features: Sequence[FeatureVersion]) -> dict[str, str]:
+def computation_facts(features: Sequence[FeatureVersion]) -> dict[str, ComputationFacts]:
     """
-    Return the digest of each feature version's computation, by reference.
+    Find out how each feature version is computed, by reference.
 
     Raises:
         ConfigurationError: feature_store.yaml names computations that can't be imported.
@@ -29,7 +29,12 @@ def fingerprints(features: Sequence[FeatureVersion]) -> dict[str, str]:
     computations = load_extensions(
         older_values=store["older_values"], computations=store["computations"]
     ).computations
-    return {feature.reference: computations.fingerprint(feature, features) for feature in features}
+    return {
+        feature.reference: ComputationFacts(
+            computations.fingerprint(feature, features), computations.columns(feature, features)
+        )
+        for feature in features
+    }
 
 
 def defined() -> Definitions:
@@ -41,7 +46,7 @@ def defined() -> Definitions:
     """
     features = gather_features()
     services = {service.name: service.features for service in gather_services(features)}
-    return Definitions(features, services, fingerprints(features))
+    return Definitions(features, services, _fingerprints(computation_facts(features)))
 
 
 def deployed() -> Definitions:
@@ -52,7 +57,7 @@ def deployed() -> Definitions:
         StoreUnavailable: It can't be reached.
     """
     catalog = read_catalog()
-    return Definitions(catalog.features, catalog.services, catalog.fingerprints)
+    return Definitions(catalog.features, catalog.services, _fingerprints(catalog.computations))
 
 
 def current_plan(settings: Settings) -> Plan:
@@ -98,6 +103,10 @@ def rules_by_version(path: Path | None) -> dict[str, list[str]]:
     for shadow in rules.get("shadows", ()):
         note(_pair(shadow), "a shadow")
     return found
+
+
+def _fingerprints(facts: Mapping[str, ComputationFacts]) -> dict[str, str]:
+    return {reference: each.fingerprint for reference, each in facts.items()}
 
 
 def _pair(shadow: Mapping[str, Any]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What every feature version says about itself, validated when its definition is imported."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -112,6 +113,7 @@ class FeatureVersion(BaseModel):
         default=None,
         description="Versions that name one job are computed and published together.",
     )
+    tags: tuple[Name, ...] = Field(default=(), description="Words to find the feature by.")
     serving_location: tuple[Literal["redis", "postgres"], ...] = ("redis", "postgres")
     dependencies: tuple[str, ...] = Field(
         default=(), description="Feature versions this one is computed from: 'name==1.0.0'."
@@ -181,6 +183,22 @@ class FeatureVersion(BaseModel):
         """The version, comparable."""
         return semver.Version.parse(self.version)
 
+
+@dataclass(frozen=True)
+class ComputationFacts:
+    """
+    What was found out about the computation of a feature version when it was applied.
+
+    Attributes:
+        fingerprint: Digest of what it compiles to, with its parameters; "": nobody looked.
+        columns: What it reads, by source table; a table that is missing may be read whole.
+    """
+
+    fingerprint: str = ""
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+UNKNOWN_COMPUTATION = ComputationFacts()
 
 Problem = tuple[str, str] | None
 

@@ -15,11 +15,18 @@ from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source i
 from feast.types import Array, FeastType, Float32, Float64, Map, String
 
 from feature_repo.entities import FEATURE_ENTITIES
-from feature_repo.registry.metadata import FeatureType, FeatureVersion
+from feature_repo.registry.metadata import (
+    UNKNOWN_COMPUTATION,
+    ComputationFacts,
+    FeatureType,
+    FeatureVersion,
+)
 from feature_repo.services import ServiceDefinition
 from feature_repo.stores.sql import feature_view_query
 
+# Tags that are no metadata of the version itself.
 _FINGERPRINT = "computation_fingerprint"
+_COLUMNS = "columns_read"
 _FEAST_TYPES: dict[FeatureType, FeastType] = {
     FeatureType.FLOAT: Float64,
     FeatureType.STRING: String,
@@ -28,17 +35,14 @@ _FEAST_TYPES: dict[FeatureType, FeastType] = {
 }
 
 
-def feature_view(feature: FeatureVersion, *, fingerprint: str | None = None) -> FeatureView:
-    """
-    Return the feature view of a feature version.
-
-    Args:
-        feature: The version.
-        fingerprint: Digest of its computation; None: nobody compares it.
-    """
+def feature_view(
+    feature: FeatureVersion, computation: ComputationFacts = UNKNOWN_COMPUTATION
+) -> FeatureView:
+    """Return the feature view of a feature version."""
+    facts = {_FINGERPRINT: computation.fingerprint, _COLUMNS: computation.columns}
     tags = {
         **feature.model_dump(mode="json"),
-        **({_FINGERPRINT: fingerprint} if fingerprint else {}),
+        **{name: fact for name, fact in facts.items() if fact},
     }
     return FeatureView(
         name=feature.view_name,
@@ -68,14 +72,17 @@ def feature_version(view: FeatureView) -> FeatureVersion:
     Raises:
         pydantic.ValidationError: The view's tags are not those of `feature_view`.
     """
-    tags = {name: json.loads(value) for name, value in view.tags.items() if name != _FINGERPRINT}
+    facts = (_FINGERPRINT, _COLUMNS)
+    tags = {name: json.loads(value) for name, value in view.tags.items() if name not in facts}
     return FeatureVersion.model_validate_json(json.dumps(tags))
 
 
-def fingerprint_of(view: FeatureView) -> str:
-    """Return the digest of the computation that a feature view was made with; "" if it has none."""
-    fingerprint: str = json.loads(view.tags.get(_FINGERPRINT, '""'))
-    return fingerprint
+def computation_facts(view: FeatureView) -> ComputationFacts:
+    """Return what a feature view was made with."""
+    return ComputationFacts(
+        fingerprint=json.loads(view.tags.get(_FINGERPRINT, '""')),
+        columns=json.loads(view.tags.get(_COLUMNS, "{}")),
+    )
 
 
 def feature_service(

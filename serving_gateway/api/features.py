@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from feature_repo.registry.search import Search, matching
 from foundation.errors import VersionNotServed
 from serving_gateway.answers import EntityAnswer, RowAnswer
 from serving_gateway.api.documentation import DEPRECATION_HEADERS, problems
@@ -13,6 +14,7 @@ from serving_gateway.api.headers import TIMEOUT_PARAMETER, answer_headers, deadl
 from serving_gateway.api.models import (
     BatchRequest,
     BatchResponse,
+    CatalogQuery,
     CatalogResponse,
     EntityId,
     FeatureName,
@@ -102,14 +104,16 @@ async def read_service(request: Request) -> Response:
 
 @router.get(
     "/features",
-    summary="List every feature version and feature service",
-    responses=problems(503),
+    summary="List feature versions and feature services",
+    responses=problems(422, 503),
 )
-async def list_features(request: Request) -> CatalogResponse:
-    """Return the whole catalog."""
+async def list_features(
+    request: Request, wanted: Annotated[CatalogQuery, Query()]
+) -> CatalogResponse:
+    """Return the whole catalog, or the features that somebody is looking for."""
     catalog = resources_of(request).catalog.current
     return CatalogResponse(
-        features=list(catalog.features),
+        features=matching(catalog.features, Search(**wanted.model_dump())),
         services={name: list(members) for name, members in catalog.services.items()},
     )
 

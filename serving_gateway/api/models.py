@@ -3,9 +3,18 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    StrictBool,
+    StringConstraints,
+)
 
-from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.lineage_graph import NodeKind
+from feature_repo.registry.metadata import FeatureVersion, Status
 from feature_repo.registry.versions import EXACT, SELECTOR
 from serving_gateway.api.examples import FEATURE
 from transformations.embedding import VECTOR_LENGTH
@@ -218,6 +227,37 @@ class InvalidationResponse(BaseModel):
     removed: int = Field(examples=[120], description="Number of values.")
 
 
+class CatalogQuery(BaseModel):
+    """What somebody is looking for; all must fit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str | None = Field(
+        default=None,
+        max_length=256,
+        description="Words of the name or the description.",
+        examples=["popularity"],
+    )
+    owner: str | None = Field(
+        default=None, max_length=256, description="Whose.", examples=["ranking"]
+    )
+    entity: str | None = Field(
+        default=None, max_length=256, description="Of what.", examples=["product"]
+    )
+    source: str | None = Field(
+        default=None,
+        max_length=256,
+        description="A table or a feature version that they are made from.",
+        examples=["events"],
+    )
+    status: Status | None = Field(
+        default=None, description="Where in their life.", examples=["active"]
+    )
+    tag: str | None = Field(
+        default=None, max_length=256, description="One of their tags.", examples=["beta"]
+    )
+
+
 class CatalogResponse(BaseModel):
     """Everything that is deployed."""
 
@@ -255,6 +295,91 @@ class FeatureResponse(BaseModel):
         description="What those get who don't ask for a version; null if none is active.",
     )
     versions: list[FeatureVersion] = Field(description="Every version, oldest first.")
+
+
+class LastRun(BaseModel):
+    """How the last computation of a feature version went."""
+
+    status: str = Field(examples=["succeeded"])
+    as_of: AwareDatetime = Field(description="What instant it was about: the watermark.")
+    finished_at: AwareDatetime | None
+    row_count: int | None = Field(description="Values computed.", examples=[92331])
+    error: str | None
+    failed_checks: int = Field(description="Quality checks that failed.", examples=[0])
+
+
+class LineageNode(BaseModel):
+    """A source table, a feature version or a feature service."""
+
+    name: str = Field(examples=["popularity_score==1.0.0"])
+    kind: NodeKind
+    last_run: LastRun | None = Field(
+        default=None, description="Of a feature version, if PostgreSQL could be asked."
+    )
+
+
+class LineageEdge(BaseModel):
+    """What one node takes from another."""
+
+    source: str = Field(examples=["events"])
+    target: str = Field(examples=["popularity_score==1.0.0"])
+    columns: list[str] = Field(
+        description="Of a source table, those that are read; none: nobody knows which.",
+        examples=[["event_timestamp", "event_type", "product_id"]],
+    )
+
+
+class LineageResponse(BaseModel):
+    """What is made from what, each node after those that it is made from."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "nodes": [
+                        {"name": "products", "kind": "table"},
+                        {"name": "product_freshness_score==1.0.0", "kind": "feature"},
+                    ],
+                    "edges": [
+                        {
+                            "source": "products",
+                            "target": "product_freshness_score==1.0.0",
+                            "columns": ["created_at", "product_id"],
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    nodes: list[LineageNode]
+    edges: list[LineageEdge]
+
+
+class Affected(BaseModel):
+    """Something that a change reaches."""
+
+    name: str = Field(examples=["ranking_v1"])
+    kind: NodeKind
+    owner: str | None = Field(description="Of a feature version.", examples=["ranking"])
+
+
+class ImpactResponse(BaseModel):
+    """What a change reaches, directly or not."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "affected": [
+                        {"name": "popularity_score==1.0.0", "kind": "feature", "owner": "ranking"}
+                    ]
+                }
+            ]
+        }
+    )
+
+    affected: list[Affected]
 
 
 class Health(BaseModel):

@@ -22,6 +22,7 @@ from foundation.errors import (
     StoreUnavailable,
     TooManyRequests,
     UnknownFeature,
+    UnknownNode,
     UnknownService,
     UnknownVersion,
     VersionNotServed,
@@ -45,6 +46,7 @@ _REALM = "feature gateway"
 
 _STATUSES: dict[type[FeatureStoreError], tuple[HTTPStatus, str]] = {
     UnknownFeature: (HTTPStatus.NOT_FOUND, "Unknown feature"),
+    UnknownNode: (HTTPStatus.NOT_FOUND, "Unknown node"),
     UnknownService: (HTTPStatus.NOT_FOUND, "Unknown feature service"),
     UnknownVersion: (HTTPStatus.NOT_FOUND, "Unknown version"),
     VersionNotServed: (HTTPStatus.CONFLICT, "Version not served"),

@@ -6,7 +6,7 @@ query of its own needs `past_statement` beside `statement`. The batch expression
 filtered to some entities are left out: their values are stored, and what is not was not there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -20,6 +20,7 @@ from feature_repo.stores.json_values import VALUE_TYPES
 from feature_repo.stores.keys import entity_ids
 from foundation.postgres import connect
 from foundation.settings import Settings
+from transformations.columns_read import columns_read
 from transformations.embedding import Embed
 from transformations.embedding.process import open_embedder
 from transformations.expressions import code_fingerprint, computation_module
@@ -78,10 +79,28 @@ class PastComputations:
             feature: Whose code.
             features: All that are deployed.
         """
-        for job in jobs_of(features):
-            if feature in job.features:
-                return code_fingerprint(job)
-        return code_fingerprint(Job((feature,), ()))
+        return code_fingerprint(_job_of(feature, features))
+
+    def columns(
+        self, feature: FeatureVersion, features: Sequence[FeatureVersion]
+    ) -> Mapping[str, Sequence[str]]:
+        """
+        Return the columns that a feature version is computed from, by source table.
+
+        Args:
+            feature: Whose columns. Of one that is computed on demand only, nobody knows them.
+            features: All that are defined.
+        """
+        found = columns_read(_job_of(feature, features))
+        return {table: sorted(columns) for table, columns in sorted(found.items())}
+
+
+def _job_of(feature: FeatureVersion, features: Sequence[FeatureVersion]) -> Job:
+    for job in jobs_of(features):
+        if feature in job.features:
+            return job
+    known = {each.reference: each for each in features}
+    return Job((feature,), tuple(known[r] for r in feature.dependencies if r in known))
 
 
 def _combines(feature: FeatureVersion) -> bool:

@@ -32,6 +32,7 @@ _PARAMETERS = {
     "{feature_name}": "popularity_score",
     "{entity_id:path}": "p1",
     "{service_name}": "ranking_v1",
+    "{node}": "ranking_v1",
 }
 
 

@@ -1,0 +1,91 @@
+"""Routes of lineage: what is made from what, and what a change would reach."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Path, Query, Request
+
+from feature_repo.registry.lineage_graph import Direction, NodeKind, around, lineage_graph
+from feature_repo.registry.lineage_pictures import lineage_record
+from feature_repo.stores.run_facts import last_runs
+from foundation.errors import StoreUnavailable
+from foundation.postgres import connect
+from foundation.settings import Settings
+from serving_gateway.api.documentation import problems
+from serving_gateway.api.models import Affected, ImpactResponse, LineageResponse
+from serving_gateway.resources import resources_of
+
+_log = structlog.get_logger()
+
+router = APIRouter(prefix="/v1", tags=["features"])
+
+_LONGEST_QUERY_SECONDS = 2.0
+_Node = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=256,
+        description="A source table, a column of one (`events.event_type`), a feature, a feature "
+        "version or a feature service.",
+        examples=["popularity_score==1.0.0"],
+    ),
+]
+
+
+@router.get(
+    "/lineage/{node}",
+    summary="Show what something is made from, and what is made from it",
+    responses=problems(404, 422, 503),
+)
+async def show_lineage(
+    request: Request,
+    node: _Node,
+    direction: Annotated[
+        Direction | None, Query(description="One way only.", examples=["up"])
+    ] = None,
+    depth: Annotated[
+        int | None, Query(ge=1, le=100, description="Steps to go.", examples=[1])
+    ] = None,
+) -> LineageResponse:
+    """Return tables, feature versions and feature services around one of them."""
+    resources = resources_of(request)
+    found = around(lineage_graph(resources.catalog.current), node, direction=direction, depth=depth)
+    return LineageResponse.model_validate(
+        lineage_record(found, await _last_runs(resources.settings))
+    )
+
+
+@router.get(
+    "/impact/{node}",
+    summary="Show what a change would reach",
+    responses=problems(404, 422, 503),
+)
+async def show_impact(request: Request, node: _Node) -> ImpactResponse:
+    """Return every feature version and feature service that is made from something."""
+    catalog = resources_of(request).catalog.current
+    owners = {feature.reference: feature.owner for feature in catalog.features}
+    found = around(lineage_graph(catalog), node, direction=Direction.DOWN)
+    return ImpactResponse(
+        affected=[
+            Affected(name=name, kind=kind, owner=owners.get(name))
+            for name, kind in found.nodes.items()
+            if kind is not NodeKind.TABLE and name != node
+        ]
+    )
+
+
+async def _last_runs(settings: Settings) -> Mapping[str, Mapping[str, Any]]:
+    """Return how computations went; nothing if PostgreSQL can't be asked."""
+
+    def read() -> Mapping[str, Mapping[str, Any]]:
+        with connect(settings) as connection:
+            return last_runs(connection)
+
+    try:
+        async with asyncio.timeout(_LONGEST_QUERY_SECONDS):
+            return await asyncio.to_thread(read)
+    except (StoreUnavailable, TimeoutError) as error:
+        _log.warning("last_runs_not_read", error=str(error))
+        return {}

@@ -1,0 +1,97 @@
+"""Lineage and search, by the commands and over HTTP, from a real registry."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from feature_repo.cli import app
+from foundation import clock
+from foundation.errors import UnknownNode
+from foundation.postgres import Connection
+from foundation.settings import Settings
+from tests.integration.serving_gateway.conftest import gateway_on
+
+RUN = """
+INSERT INTO computation_runs (run_id, job_name, feature_name, version, engine, as_of, started_at,
+    finished_at, status, row_count, checks, code_fingerprint)
+VALUES (gen_random_uuid(), 'popularity_score==1.0.0', 'popularity_score', '1.0.0', 'postgres',
+    %(now)s, %(now)s, %(now)s, 'succeeded', 7, '[{"success": false}, {"success": true}]', 'a')
+"""
+
+
+@pytest.fixture
+def run(settings: Settings, applied: Settings, postgres: Connection) -> Callable[..., Result]:
+    """Return a function that runs `python -m feature_repo`; one job has run."""
+    assert settings
+    assert applied
+    postgres.execute(RUN, {"now": clock.now()})
+    postgres.commit()
+    return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+def test_lineage_in_every_format(run: Callable[..., Result], tmp_path: Path) -> None:
+    """Columns come from the computations, runs from PostgreSQL."""
+    told = run("lineage", "popularity_score==1.0.0")
+    assert told.exit_code == 0, told.output
+    assert "event_timestamp, event_type" in told.output
+    assert "7 values" in told.output
+    record = json.loads(run("lineage", "events.event_type", "--down", "--format", "json").output)
+    runs = {node["name"]: node["last_run"] for node in record["nodes"]}
+    assert runs["popularity_score==1.0.0"]["failed_checks"] == 1
+    assert "user_activity_level==1.0.0" not in runs  # it counts events of whatever type
+    assert "ranking_v1" in runs
+    assert "flowchart" in run("lineage", "ranking_v1", "--up", "--format", "mermaid").output
+    picture = tmp_path / "lineage.svg"
+    assert run("lineage", "events", "--format", "svg", "--out", picture).exit_code == 0
+    assert "ranking_v1" in picture.read_text()
+    assert isinstance(run("lineage", "nothing").exception, UnknownNode)
+
+
+def test_impact_names_owners(run: Callable[..., Result]) -> None:
+    """Of all that is made from a column."""
+    found = json.loads(run("impact", "products.category", "--json").output)["affected"]
+    owners = {each["name"]: each["owner"] for each in found}
+    assert owners["category_popularity==1.0.0"] == "recommendation"
+    assert "popularity_score==1.0.0" not in owners
+    assert "ranking_v1" in run("impact", "products.category").output
+
+
+def test_search(run: Callable[..., Result]) -> None:
+    """As a table and as JSON."""
+    found = json.loads(run("search", "--entity", "category", "--json").output)
+    assert [feature["feature_name"] for feature in found] == ["category_popularity"]
+    assert "category_popularity" in run("search", "category").output
+
+
+@pytest.mark.usefixtures("run")
+def test_the_same_over_http(applied: Settings) -> None:
+    """Lineage, impact, search; what does not exist is 404, what is asked wrongly 422."""
+    with gateway_on(applied) as client:
+        lineage = _json(client, "/v1/lineage/popularity_score==1.0.0", direction="up")
+        assert {node["name"] for node in lineage["nodes"]} == {
+            "events",
+            "products",
+            "popularity_score==1.0.0",
+        }
+        runs = {node["name"]: node["last_run"] for node in lineage["nodes"]}
+        assert runs["popularity_score==1.0.0"]["row_count"] == 7
+        impact = _json(client, "/v1/impact/events.event_type")
+        assert {"name": "ranking_v1", "kind": "service", "owner": None} in impact["affected"]
+        found = _json(client, "/v1/features", owner="search", text="fresh")
+        assert [each["feature_name"] for each in found["features"]] == ["product_freshness_score"]
+        assert client.get("/v1/lineage/nothing").status_code == 404
+        assert client.get("/v1/impact/events.nothing").status_code == 404
+        assert client.get("/v1/features", params={"color": "red"}).status_code == 422
+        assert client.get("/v1/lineage/events", params={"depth": 0}).status_code == 422
+
+
+def _json(client: httpx.Client, path: str, **parameters: str) -> dict[str, Any]:
+    response = client.get(path, params=parameters)
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
+    return found
