@@ -14,16 +14,12 @@ from foundation import clock
 from foundation.cli import console, new_app, run
 from foundation.postgres import connect
 from foundation.settings import load_settings
+from monitoring.commands.parity import parity
 from monitoring.staleness import Staleness, measure_staleness
 
 app = new_app("WATCH: what is stored, how old it is, and how its computations went.")
 
 _LIVE = (Status.ACTIVE, Status.DEPRECATED)
-
-
-@app.callback()
-def monitoring() -> None:
-    """Keep `status` a command of its own while it is the only one."""
 
 
 @app.command()
@@ -82,6 +78,9 @@ def _table(measured: Sequence[Staleness]) -> Table:
             "[red]stale[/]" if state.is_stale else "[green]fresh[/]",
         )
     return table
+
+
+app.command()(parity)
 
 
 def main() -> None:

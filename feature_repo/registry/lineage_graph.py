@@ -54,12 +54,13 @@ class Graph:
     edges: Sequence[Edge]
 
     def levels(self) -> dict[str, int]:
-        """Return by node how many steps lie before it, at most."""
+        """Return by node how many steps lie before it, at most; feature services come last."""
         found = dict.fromkeys(self.nodes, 0)
         for _ in self.nodes:
             for edge in self.edges:
                 found[edge.target] = max(found[edge.target], found[edge.source] + 1)
-        return found
+        services = [name for name, kind in self.nodes.items() if kind is NodeKind.SERVICE]
+        return found | dict.fromkeys(services, max(found.values(), default=0))
 
 
 def lineage_graph(catalog: Catalog) -> Graph:

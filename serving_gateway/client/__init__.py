@@ -23,6 +23,8 @@ from serving_gateway.client.errors import (
     UnknownName,
     VersionNotServed,
 )
+from serving_gateway.client.migration import Inline, MigratingReader
+from serving_gateway.client.parity import Mode, ParityLedger
 from serving_gateway.client.sync_client import FeatureStoreClient
 
 __all__ = [
@@ -32,11 +34,15 @@ __all__ = [
     "ClientSettings",
     "FeatureStoreClient",
     "GatewayUnavailable",
+    "Inline",
     "LimitExceeded",
     "MalformedRequest",
+    "MigratingReader",
+    "Mode",
     "NotAllowed",
     "NotAuthenticated",
     "Origin",
+    "ParityLedger",
     "ServiceAnswer",
     "TimedOut",
     "TooManyRequests",

@@ -1,0 +1,1 @@
+"""What monitoring says, without servers."""
