@@ -13,9 +13,10 @@ from feature_repo.commands.parity import parity
 from feature_repo.commands.plan import plan
 from feature_repo.commands.profile import profile
 from feature_repo.commands.search import search
+from feature_repo.commands.show import show
 from feature_repo.commands.training_set import app as training_set_app
 from feature_repo.registry.catalog import read_catalog
-from feature_repo.registry.tables import catalog_table, feature_table
+from feature_repo.registry.tables import catalog_table
 from foundation import clock, embedded
 from foundation.cli import console, error_console, new_app, run
 from foundation.settings import load_settings
@@ -27,6 +28,7 @@ app.command()(plan)
 app.command()(profile)
 app.command()(docs)
 app.command()(search)
+app.command()(show)
 app.command()(lineage.lineage)
 app.command()(lineage.impact)
 for _command in (lifecycle.promote, lifecycle.deprecate, lifecycle.retire, lifecycle.rollback):
@@ -120,20 +122,6 @@ def list_features(*, as_json: AsJson = False) -> None:
         console.print_json(json.dumps({"features": features, "services": catalog.services}))
     else:
         console.print(catalog_table(catalog))
-
-
-@app.command()
-def show(
-    feature_name: Annotated[str, typer.Argument(help="For example popularity_score.")],
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Print all that is known of one feature, version by version."""
-    versions = read_catalog().versions(feature_name)
-    if as_json:
-        console.print_json(json.dumps([v.model_dump(mode="json") for v in versions]))
-    else:
-        console.print(feature_table(versions))
 
 
 def _migrate() -> None:

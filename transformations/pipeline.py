@@ -18,6 +18,7 @@ from transformations.engines.selection import open_engine
 from transformations.engines.sources import Sources
 from transformations.expressions import dependency_queries, job_expression
 from transformations.jobs import Job
+from transformations.lineage_events import reporting
 from transformations.quality.distribution import Distribution
 from transformations.quality.gate import Check, Gate, refuse_failures
 from transformations.quality.inputs import InputLimits, check_inputs
@@ -100,7 +101,9 @@ def run(
         )
         runs.record_start(connection, attempt)
         try:
-            reports = _steps(settings, connection, attempt, options)
+            with reporting(attempt) as row_counts:
+                reports = _steps(settings, connection, attempt, options)
+                row_counts |= {r.feature.reference: r.row_count for r in reports}
         except BaseException as error:
             message = str(error) or type(error).__name__
             runs.record_failure(connection, attempt, finished_at=clock.now(), error=message)

@@ -61,6 +61,30 @@ def test_impact_names_owners(run: Callable[..., Result]) -> None:
     assert "ranking_v1" in run("impact", "products.category").output
 
 
+def test_the_page_of_a_feature(run: Callable[..., Result], postgres: Connection) -> None:
+    """Metadata, users, last run, freshness and spread."""
+    postgres.execute(
+        "INSERT INTO feature_latest (entity_id, feature_name, feature_value, version, timestamp) "
+        "SELECT 'p' || n, 'popularity_score', to_jsonb(n / 100.0), '1.0.0', %s "
+        "FROM generate_series(0, 100) AS n",
+        (clock.now(),),
+    )
+    postgres.commit()
+    told = run("show", "popularity_score", "--json")
+    assert told.exception is None, told.exception
+    facts = {version["version"]: version["facts"] for version in json.loads(told.output)}
+    assert facts["1.0.0"]["spread"]["0.5"] == 0.5
+    assert facts["1.0.0"]["entities"] == 101
+    assert facts["1.0.0"]["is_fresh"]
+    assert facts["1.0.0"]["failed_checks"] == 1
+    assert "feature service ranking_v1" in facts["1.0.0"]["used_by"]
+    assert facts["1.0.0"]["made_from"] == ["events", "products"]
+    assert facts["2.0.0"]["newest_value"] is None
+    shown = run("show", "popularity_score").output
+    assert "staleness_tolerance" in shown
+    assert "95%" in shown
+
+
 def test_search(run: Callable[..., Result]) -> None:
     """As a table and as JSON."""
     found = json.loads(run("search", "--entity", "category", "--json").output)

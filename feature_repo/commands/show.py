@@ -1,0 +1,103 @@
+"""`show`: all that is known of one feature."""
+
+# ruff: noqa: PLC0415 - Feast takes seconds, which `--help` doesn't need
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from feature_repo.registry.catalog import Catalog, read_catalog
+from feature_repo.registry.lineage_graph import Direction, around, lineage_graph
+from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.plan import Definitions, consumers_of
+from feature_repo.registry.tables import feature_table
+from feature_repo.stores.latest_facts import QUANTILES, LatestFacts, latest_facts
+from feature_repo.stores.run_facts import last_runs
+from foundation import clock
+from foundation.cli import console
+from foundation.postgres import connect
+from foundation.settings import load_settings
+
+
+def show(
+    feature_name: Annotated[str, typer.Argument(help="For example popularity_score.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """
+    Print all that is known of one feature, version by version.
+
+    Its metadata; what it is made from and who uses it; how its last computation went, and which
+    checks failed; how many entities have a value, how old it is, and how values are spread.
+    """
+    from feature_repo.registry.deployment import rules_by_version
+
+    catalog, settings = read_catalog(), load_settings()
+    versions = catalog.versions(feature_name)
+    rules = rules_by_version(settings.serving_rules)
+    with connect(settings) as connection:
+        runs = last_runs(connection)
+        pages = {
+            feature.version: _page(
+                catalog,
+                feature,
+                runs.get(feature.reference),
+                latest_facts(connection, feature),
+                consumers_of(
+                    feature.reference, Definitions(catalog.features, catalog.services, {}), rules
+                ),
+            )
+            for feature in versions
+        }
+    if as_json:
+        told = [v.model_dump(mode="json") | {"facts": pages[v.version]} for v in versions]
+        console.print_json(json.dumps(told, default=str))
+        return
+    console.print(feature_table(versions))
+    table = Table(title="As it is now")
+    table.add_column("fact", style="bold")
+    for version in pages:
+        table.add_column(version)
+    for fact in next(iter(pages.values())):
+        table.add_row(fact.replace("_", " "), *(_words(page[fact]) for page in pages.values()))
+    console.print(table)
+
+
+def _page(
+    catalog: Catalog,
+    feature: FeatureVersion,
+    run: Mapping[str, Any] | None,
+    latest: LatestFacts,
+    consumers: list[str],
+) -> dict[str, Any]:
+    graph = lineage_graph(catalog)
+    made_from = around(graph, feature.reference, direction=Direction.UP).nodes
+    found = asdict(latest)
+    quantiles = found.pop("quantiles")
+    spread = None if quantiles is None else dict(zip(map(str, QUANTILES), quantiles, strict=True))
+    age = None if latest.newest is None else (clock.now() - latest.newest).total_seconds()
+    return {
+        "made_from": [name for name in made_from if name != feature.reference],
+        "used_by": consumers,
+        "last_run": None if run is None else f"{run['status']} as of {run['as_of']:%Y-%m-%d %H:%M}",
+        "values_computed": None if run is None else run["row_count"],
+        "failed_checks": None if run is None else run["failed_checks"],
+        "entities": latest.entity_count,
+        "newest_value": latest.newest,
+        "staleness_seconds": age,
+        "is_fresh": None if age is None else age <= feature.staleness_tolerance.total_seconds(),
+        "spread": spread,
+    }
+
+
+def _words(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list):
+        return "\n".join(value) or "-"
+    if isinstance(value, dict):
+        return "\n".join(f"{float(q):.0%} {number:.4g}" for q, number in value.items())
+    return f"{value:,.0f}" if isinstance(value, float) else str(value)
