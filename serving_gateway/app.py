@@ -17,6 +17,7 @@ from serving_gateway.auth.authenticator import build_authenticator
 from serving_gateway.auth.gate import build_gate
 from serving_gateway.auth.instrumentation import AuthenticationInstruments
 from serving_gateway.auth.middleware import AuthenticationMiddleware
+from serving_gateway.departure import Departure, lingering_seconds
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.resources import running
 
@@ -54,6 +55,7 @@ def create_app(
     instruments = Instruments(shared_metrics)
     authenticator = build_authenticator(settings) if settings.authentication == "on" else None
     refusals = AuthenticationInstruments(instruments.registry)
+    departure = Departure(limit_seconds=lingering_seconds(settings))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -62,6 +64,7 @@ def create_app(
                 await stack.enter_async_context(authenticator.running())
                 await stack.enter_async_context(refusals.recording(authenticator))
             await stack.enter_async_context(running(app, settings, instruments, catalog_reader))
+            stack.enter_context(departure.heeding_signals())
             yield
 
     app = GuardedApp(
@@ -73,6 +76,7 @@ def create_app(
         # It would look for a configuration of OpenTelemetry at each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    app.state.departure = departure
     app.include_router(features.direct_router)
     app.include_router(feast.direct_router)
     app.include_router(features.router)
@@ -88,6 +92,9 @@ def create_app(
             instruments=refusals,
         )
     app.add_middleware(
-        RequestMiddleware, instruments=instruments, max_body_bytes=settings.max_request_bytes
+        RequestMiddleware,
+        instruments=instruments,
+        departure=departure,
+        max_body_bytes=settings.max_request_bytes,
     )
     return app

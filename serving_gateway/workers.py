@@ -85,7 +85,8 @@ class _Supervisor(Multiprocess):
 
     def join_all(self) -> None:
         """Wait for the workers as long as they may take, and no longer."""
-        patience = (self.config.timeout_graceful_shutdown or 0) + _CLOSING_SECONDS
+        # They linger for as long again at most before uvicorn begins to count.
+        patience = 2 * (self.config.timeout_graceful_shutdown or 0) + _CLOSING_SECONDS
         deadline = time.monotonic() + patience
         for process in self.processes:
             process.process.join(max(0.0, deadline - time.monotonic()))
