@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from http.client import HTTPConnection
@@ -17,6 +18,7 @@ from typing import Self
 import httpx
 import pytest
 
+from feature_repo.training.answers import read_answers
 from foundation.settings import Settings
 from tests.integration.serving_gateway.conftest import BATCH, read_metrics
 
@@ -149,6 +151,35 @@ def _check_sums(port: int, answered: int) -> None:
     for _ in range(6):
         with httpx.Client(base_url=f"http://{_HOST}:{port}") as client:
             assert read_metrics(client)[_COUNTED] == answered
+
+
+def test_workers_keep_answers_in_files_of_their_own(applied: Settings, tmp_path: Path) -> None:
+    """Every line of every answer, whole."""
+    changes = {
+        "FEATURE_STORE_SERVED_SAMPLE_SHARE": "1",
+        "FEATURE_STORE_SERVED_SAMPLE_PATH": str(tmp_path),
+    }
+    total = 0
+    with _serving(applied, *_CLI, workers=2, **changes) as (process, port):
+        for worker in _workers(process):
+            with _stopped(worker), _Load(port) as load:  # so that the other one answers
+                _await(lambda: load.answered > 50)
+            total += load.answered
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+    written = [list(read_answers(file)) for file in tmp_path.iterdir()]
+    assert len(written) >= 2
+    asked = Counter(answer.keys["product_id"] for each in written for answer in each)
+    assert asked == dict.fromkeys(_ASKED["entity_ids"], total)
+
+
+@contextlib.contextmanager
+def _stopped(process_id: int) -> Iterator[None]:
+    os.kill(process_id, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process_id, signal.SIGCONT)
 
 
 def test_a_dead_supervisor_takes_its_workers_along(applied: Settings) -> None:
