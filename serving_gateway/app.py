@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -42,7 +41,7 @@ def create_app(
     settings: Settings,
     *,
     catalog_reader: Callable[[], Catalog] = read_catalog,
-    shared_metrics: Path | None = None,
+    instruments: Instruments | None = None,
 ) -> FastAPI:
     """
     Return the gateway as an ASGI application; nothing is opened before it starts.
@@ -50,9 +49,9 @@ def create_app(
     Args:
         settings: Where Redis is, and the limits.
         catalog_reader: Reads the catalog.
-        shared_metrics: Where worker processes share their metrics; None if there is just one.
+        instruments: What it records its metrics with; None for metrics of one process.
     """
-    instruments = Instruments(shared_metrics)
+    instruments = instruments or Instruments()
     authenticator = build_authenticator(settings) if settings.authentication == "on" else None
     refusals = AuthenticationInstruments(instruments.registry)
     departure = Departure(limit_seconds=lingering_seconds(settings))

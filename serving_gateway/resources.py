@@ -100,6 +100,7 @@ async def running(
             await asyncio.gather(*tasks, return_exceptions=True)
             await resources.uses.flush()
             resources.digest.flush()
+            instruments.hand_over()
             resources.write_back.close()
             await resources.online.close()
             await client.aclose()
