@@ -7,6 +7,7 @@ import typer
 from benchmarks import faults as faults_benchmark
 from benchmarks import gateway as gateway_benchmark
 from benchmarks import historical as historical_benchmark
+from benchmarks import metrics_cost as metrics_benchmark
 from benchmarks import online_write as online_write_benchmark
 from benchmarks import soak as soak_benchmark
 from benchmarks import transformations as transformations_benchmark
@@ -44,6 +45,12 @@ def gateway(*, seconds: Seconds = 5.0) -> None:
 def faults(*, seconds: Seconds = 5.0) -> None:
     """Measure what callers see while Redis, PostgreSQL or both fail."""
     faults_benchmark.run(seconds=seconds)
+
+
+@app.command()
+def gateway_metrics(*, seconds: Seconds = 5.0) -> None:
+    """Measure what recording metrics costs of a request to the gateway."""
+    metrics_benchmark.run(seconds=seconds)
 
 
 @app.command()

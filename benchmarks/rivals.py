@@ -73,9 +73,9 @@ def running_rivals() -> Iterator[tuple[Settings, list[Rival]]]:
     with running_valkey() as redis_url, running_stores() as stores:
         os.environ["FEATURE_STORE_REDIS_URL"] = redis_url
         settings = load_settings()
-        features = _made_up_features()
+        features = made_up_features()
         values = np.random.default_rng(7).random((ENTITY_COUNT, FEATURE_COUNT)).round(12)
-        _fill_ours(settings, features, values)
+        fill_gateway(settings, features, values)
         folder = Path(stores.data_dir) / "feast"
         layouts = {
             "feast serve, a view a feature": [[name] for name in _names()],
@@ -112,15 +112,17 @@ def _entity_id(number: int) -> str:
     return f"prod_{number}"
 
 
-def _made_up_features() -> list[FeatureVersion]:
+def made_up_features() -> list[FeatureVersion]:
+    """Return features of products that are served from Redis for a day."""
     model = next(f for f in gather_features() if f.feature_name == "popularity_score")
     changes = {"version": "1.0.0", "dependencies": (), "staleness_tolerance": timedelta(days=1)}
     return [model.model_copy(update={**changes, "feature_name": name}) for name in _names()]
 
 
-def _fill_ours(
+def fill_gateway(
     settings: Settings, features: Sequence[FeatureVersion], values: "np.ndarray[tuple[int, int]]"
 ) -> None:
+    """Apply features, and put values of them into the Redis that the gateway reads."""
     FeatureStore(repo_path=str(REPO_PATH)).apply([*ENTITIES, *map(feature_view, features)])
     client = connect(settings)
     now = clock.now()

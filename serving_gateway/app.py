@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -17,6 +16,7 @@ from serving_gateway.auth.authenticator import build_authenticator
 from serving_gateway.auth.gate import build_gate
 from serving_gateway.auth.instrumentation import AuthenticationInstruments
 from serving_gateway.auth.middleware import AuthenticationMiddleware
+from serving_gateway.departure import Departure, lingering_seconds
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.resources import running
 
@@ -41,7 +41,7 @@ def create_app(
     settings: Settings,
     *,
     catalog_reader: Callable[[], Catalog] = read_catalog,
-    shared_metrics: Path | None = None,
+    instruments: Instruments | None = None,
 ) -> FastAPI:
     """
     Return the gateway as an ASGI application; nothing is opened before it starts.
@@ -49,11 +49,12 @@ def create_app(
     Args:
         settings: Where Redis is, and the limits.
         catalog_reader: Reads the catalog.
-        shared_metrics: Where worker processes share their metrics; None if there is just one.
+        instruments: What it records its metrics with; None for metrics of one process.
     """
-    instruments = Instruments(shared_metrics)
+    instruments = instruments or Instruments()
     authenticator = build_authenticator(settings) if settings.authentication == "on" else None
     refusals = AuthenticationInstruments(instruments.registry)
+    departure = Departure(limit_seconds=lingering_seconds(settings))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -62,6 +63,7 @@ def create_app(
                 await stack.enter_async_context(authenticator.running())
                 await stack.enter_async_context(refusals.recording(authenticator))
             await stack.enter_async_context(running(app, settings, instruments, catalog_reader))
+            stack.enter_context(departure.heeding_signals())
             yield
 
     app = GuardedApp(
@@ -73,6 +75,7 @@ def create_app(
         # It would look for a configuration of OpenTelemetry at each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    app.state.departure = departure
     app.include_router(features.direct_router)
     app.include_router(feast.direct_router)
     app.include_router(features.router)
@@ -88,6 +91,9 @@ def create_app(
             instruments=refusals,
         )
     app.add_middleware(
-        RequestMiddleware, instruments=instruments, max_body_bytes=settings.max_request_bytes
+        RequestMiddleware,
+        instruments=instruments,
+        departure=departure,
+        max_body_bytes=settings.max_request_bytes,
     )
     return app

@@ -1,12 +1,13 @@
 """The specification's interface, over a chain of tiers."""
 
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import orjson
 import structlog
 
-from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.metadata import FeatureVersion, Status
 from foundation import clock
 from foundation.errors import LimitExceeded
 from foundation.settings import Settings
@@ -209,12 +210,13 @@ class FeatureStore:
             wanted = reading.missing(tier.serves)
             if not wanted:
                 continue
-            with self._instruments.timed(tier.name):
-                found = await tier.read(
-                    [c.column.only(c.missing) for c in wanted],
-                    is_timed=is_timed or is_sample or is_kept,
-                    deadline=deadline,
-                )
+            started = time.perf_counter()
+            found = await tier.read(
+                [c.column.only(c.missing) for c in wanted],
+                is_timed=is_timed or is_sample or is_kept,
+                deadline=deadline,
+            )
+            self._instruments.observe_retrieval(tier.name, time.perf_counter() - started)
             # Timestamps that every request of a caller brings would be more than a sample.
             self._take(
                 tier.name, wanted, found, observes_age=is_sample or not (is_timed or is_kept)
@@ -239,7 +241,6 @@ class FeatureStore:
         for collected, part in zip(wanted, found, strict=True):
             feature = collected.column.feature
             count = collected.take(tier, part, now=now)
-            self._instruments.count_served(feature, tier, count)
             if collected.missing:
                 self._instruments.count_missed(feature, tier, len(collected.missing))
                 self._digest.add(
@@ -249,8 +250,10 @@ class FeatureStore:
                     feature=feature.reference,
                 )
             if count:
+                self._instruments.count_served(feature, tier, count)
                 served = collected.parts[-1]
-                self._instruments.count_stale(feature, len(served.stale_rows))
+                if served.stale_rows:
+                    self._instruments.count_stale(feature, len(served.stale_rows))
                 if observes_age and served.timestamps is not None:
                     self._instruments.observe_staleness(feature, served, now=now)
 
@@ -259,7 +262,8 @@ class FeatureStore:
         if collected.missing:
             count = collected.fill(self._defaults.text(feature) if text is None else text)
             self._instruments.count_served(feature, DEFAULT, count)
-        self._instruments.count_if_deprecated(feature)
+        if feature.status is Status.DEPRECATED:
+            self._instruments.count_deprecated(feature)
 
     def _check_limits(self, *, entities: int, features: int) -> None:
         for what, count, limit in (

@@ -1,17 +1,16 @@
-"""What the gateway measures. Recording is done per column, never per value."""
+"""What the gateway measures. Recording is done per column, never per value, and gathered."""
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from feature_repo.registry.metadata import FeatureVersion, Status
+from feature_repo.registry.metadata import FeatureVersion
 from serving_gateway.reading import Part
 from serving_gateway.shared_metrics import shared_exposition
+from serving_gateway.tallies import CounterTally, GatheredHistogram, HistogramTally
 
 _LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _AGE_BUCKETS = (1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0, 604_800.0)
@@ -19,9 +18,6 @@ _AGE_BUCKETS = (1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0, 604_
 _SECONDS_PER_STALENESS_SAMPLE = 1.0
 # Of one column: those of a run are equally old.
 _VALUES_PER_STALENESS_SAMPLE = 50
-
-
-_Metric = TypeVar("_Metric", Counter, Histogram)
 
 
 class Instruments:
@@ -36,13 +32,13 @@ class Instruments:
         self._shared = shared
         self.registry = CollectorRegistry()
         self._next_sample = time.monotonic()
-        self._known: dict[tuple[object, ...], Any] = {}
-        self._served = self._counter(
+        self._tallies: list[CounterTally | HistogramTally] = []
+        self._served = self._tally(
             "feature_requests_total",
             "Values served, by the tier they came from.",
             ("feature_name", "version", "served_from"),
         )
-        self._missed = self._counter(
+        self._missed = self._tally(
             "feature_tier_misses_total",
             "Values that a tier was asked for and did not have.",
             ("feature_name", "version", "tier"),
@@ -76,7 +72,7 @@ class Instruments:
             "or failed.",
             ("outcome",),
         )
-        self._requests = self._counter(
+        self._requests = self._tally(
             "http_requests_total", "Requests answered.", ("route", "method", "status")
         )
         self._retrieval = self._histogram(
@@ -104,14 +100,9 @@ class Instruments:
         )
         self._breakers: dict[str, Callable[[], bool]] = {}
 
-    @contextlib.contextmanager
-    def timed(self, tier: str) -> Iterator[None]:
-        """Time a tier's work on a batch."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._of(self._retrieval, tier).observe(time.perf_counter() - started)
+    def observe_retrieval(self, tier: str, seconds: float) -> None:
+        """Record how long a tier worked on a batch."""
+        self._retrieval.add((tier,), seconds)
 
     def samples_staleness(self) -> bool:
         """Tell, once in a while, that a request's values should come with their timestamps."""
@@ -123,30 +114,27 @@ class Instruments:
 
     def count_served(self, feature: FeatureVersion, tier: str, count: int) -> None:
         """Count values that a tier served."""
-        if count:
-            self._of(self._served, feature.feature_name, feature.version, tier).inc(count)
+        self._served.add((feature.feature_name, feature.version, tier), count)
 
     def count_missed(self, feature: FeatureVersion, tier: str, count: int) -> None:
         """Count values that a tier did not have."""
-        self._of(self._missed, feature.feature_name, feature.version, tier).inc(count)
+        self._missed.add((feature.feature_name, feature.version, tier), count)
 
     def observe_staleness(self, feature: FeatureVersion, part: Part, *, now: datetime) -> None:
         """Record how old values are that came with their event timestamps."""
-        histogram = self._staleness.labels(feature.feature_name, feature.version)
+        labels = (feature.feature_name, feature.version)
         timestamps = part.timestamps or ()
         for timestamp in timestamps[:: 1 + len(timestamps) // _VALUES_PER_STALENESS_SAMPLE]:
             if timestamp is not None:
-                histogram.observe(max((now - timestamp).total_seconds(), 0.0))
+                self._staleness.add(labels, max((now - timestamp).total_seconds(), 0.0))
 
     def count_stale(self, feature: FeatureVersion, count: int) -> None:
         """Count values that were served, and are older than tolerated."""
-        if count:
-            self._stale.labels(feature.feature_name, feature.version).inc(count)
+        self._stale.labels(feature.feature_name, feature.version).inc(count)
 
-    def count_if_deprecated(self, feature: FeatureVersion) -> None:
-        """Count a request that was served a version, if that should not be used any more."""
-        if feature.status is Status.DEPRECATED:
-            self._deprecated.labels(feature.feature_name, feature.version).inc()
+    def count_deprecated(self, feature: FeatureVersion) -> None:
+        """Count a request that was served a version that should not be used any more."""
+        self._deprecated.labels(feature.feature_name, feature.version).inc()
 
     def count_unavailable(self, tier: str) -> None:
         """Count a read that a tier could not answer."""
@@ -166,33 +154,32 @@ class Instruments:
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answered request."""
-        self._of(self._requests, route, method, status).inc()
-        self._of(self._duration, route).observe(seconds)
+        self._requests.add((route, method, status))
+        self._duration.add((route,), seconds)
 
     def watch_breaker(self, tier: str, is_open: Callable[[], bool]) -> None:
         """Let a tier's state be recorded with the vital signs."""
         self._breakers[tier] = is_open
 
     def record_vital_signs(self, *, catalog_age_seconds: float, lag_seconds: float) -> None:
-        """Record the state of the catalog, the event loop and the tiers."""
+        """Record the state of the catalog, the event loop and the tiers, and what was gathered."""
         self._catalog_age.set(catalog_age_seconds)
         self._loop_lag.set(lag_seconds)
         for tier, is_open in self._breakers.items():
             self._tier_state.labels(tier).set(is_open())
+        self.hand_over()
+
+    def hand_over(self) -> None:
+        """Let the metrics tell what was gathered since the last time."""
+        for tally in self._tallies:
+            tally.hand_over()
 
     def exposition(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format; those of other processes, of late."""
+        self.hand_over()
         if self._shared is not None:
             return shared_exposition(self.registry, self._shared)
         return generate_latest(self.registry)
-
-    def _of(self, metric: _Metric, *labels: str | int) -> _Metric:
-        """Return a metric of some labels, faster than Prometheus' client finds it."""
-        key = (metric, *labels)
-        found: _Metric | None = self._known.get(key)
-        if found is None:
-            found = self._known[key] = metric.labels(*labels)
-        return found
 
     def _counter(self, name: str, description: str, labels: tuple[str, ...]) -> Counter:
         return Counter(name, description, labels, registry=self.registry)
@@ -201,11 +188,21 @@ class Instruments:
         # Of several worker processes, the one that is worst off.
         return Gauge(name, description, labels, registry=self.registry, multiprocess_mode="livemax")
 
+    def _tally(self, name: str, description: str, labels: tuple[str, ...]) -> CounterTally:
+        tally = CounterTally(self._counter(name, description, labels))
+        self._tallies.append(tally)
+        return tally
+
     def _histogram(
         self,
         name: str,
         description: str,
         labels: tuple[str, ...],
         buckets: tuple[float, ...] = _LATENCY_BUCKETS,
-    ) -> Histogram:
-        return Histogram(name, description, labels, buckets=buckets, registry=self.registry)
+    ) -> HistogramTally:
+        histogram = GatheredHistogram(
+            name, description, labels, buckets=buckets, registry=self.registry
+        )
+        tally = HistogramTally(histogram)
+        self._tallies.append(tally)
+        return tally

@@ -93,13 +93,14 @@ async def running(
             yield
         finally:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(resources.write_back.finish(), _LAST_WRITES_SECONDS)
+                async with asyncio.timeout(_LAST_WRITES_SECONDS):
+                    await asyncio.gather(resources.write_back.finish(), resources.sample.finish())
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await resources.sample.finish()
             await resources.uses.flush()
             resources.digest.flush()
+            instruments.hand_over()
             resources.write_back.close()
             await resources.online.close()
             await client.aclose()

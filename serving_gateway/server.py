@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from foundation.errors import ConfigurationError
 from foundation.settings import Settings
+from serving_gateway.departure import lingering_seconds
 from serving_gateway.patience import PatientProtocol
 
 _log = structlog.get_logger()
@@ -57,7 +58,7 @@ def server_config(
         server_header=False,
         # Or a request's log fields would show up with the next one of its connection.
         reset_contextvars=True,
-        timeout_graceful_shutdown=settings.shutdown_timeout_seconds,
+        timeout_graceful_shutdown=settings.shutdown_timeout_seconds - lingering_seconds(settings),
     )
 
 

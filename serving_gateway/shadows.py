@@ -85,8 +85,7 @@ class Shadows:
             if random.random() >= shadow.share:  # noqa: S311 - no secret
                 continue
             for collected in reading.columns:
-                served = collected.column.feature
-                if served.feature_name == shadow.feature_name and served.version != shadow.version:
+                if _is_to_be_compared(collected, shadow):
                     self._put(_task(shadow, collected))
 
     async def run(self) -> None:
@@ -136,6 +135,17 @@ class Shadows:
                 [found] = await tier.read([asked], is_timed=False, deadline=NO_DEADLINE)
                 collected.take(tier.name, found, now=clock.now())
         return None if collected.is_unavailable else collected.texts
+
+
+def _is_to_be_compared(collected: CollectedColumn, shadow: Shadow) -> bool:
+    """Tell whether a column is of the shadow's feature, and what it lacks does not exist."""
+    served = collected.column.feature
+    return (
+        served.feature_name == shadow.feature_name
+        and served.version != shadow.version
+        and collected.column.is_known
+        and not collected.is_unavailable
+    )
 
 
 def _task(shadow: Shadow, collected: CollectedColumn) -> _Task:

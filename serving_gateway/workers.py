@@ -22,6 +22,7 @@ from feature_repo.registry.catalog import Catalog, read_catalog
 from foundation.logs import configure_logs
 from foundation.settings import load_settings
 from serving_gateway.app import create_app
+from serving_gateway.instrumentation import Instruments
 from serving_gateway.shared_metrics import VARIABLE, fold_past, metrics_folder
 
 WORKER_APP = "serving_gateway.workers:worker_app"
@@ -36,7 +37,9 @@ def worker_app(catalog_reader: Callable[[], Catalog] = read_catalog) -> ASGIApp:
     configure_logs(settings)
     _end_with_supervisor()
     return create_app(
-        settings, catalog_reader=catalog_reader, shared_metrics=Path(os.environ[VARIABLE])
+        settings,
+        catalog_reader=catalog_reader,
+        instruments=Instruments(Path(os.environ[VARIABLE])),
     )
 
 
@@ -85,7 +88,8 @@ class _Supervisor(Multiprocess):
 
     def join_all(self) -> None:
         """Wait for the workers as long as they may take, and no longer."""
-        patience = (self.config.timeout_graceful_shutdown or 0) + _CLOSING_SECONDS
+        # They linger for as long again at most before uvicorn begins to count.
+        patience = 2 * (self.config.timeout_graceful_shutdown or 0) + _CLOSING_SECONDS
         deadline = time.monotonic() + patience
         for process in self.processes:
             process.process.join(max(0.0, deadline - time.monotonic()))

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foundation.errors import LimitExceeded
 from serving_gateway.api.problems import unexpected
+from serving_gateway.departure import Departure
 from serving_gateway.instrumentation import Instruments
 
 _HEADER = "X-Request-ID"
@@ -27,12 +28,21 @@ class RequestMiddleware:
     Args:
         app: The application within.
         instruments: Told how each request ended.
+        departure: Told what is under way.
         max_body_bytes: Longest body that is read.
     """
 
-    def __init__(self, app: ASGIApp, *, instruments: Instruments, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        instruments: Instruments,
+        departure: Departure,
+        max_body_bytes: int,
+    ) -> None:
         self._app = app
         self._instruments = instruments
+        self._departure = departure
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,6 +65,7 @@ class RequestMiddleware:
 
         # bound_contextvars would do the same, and look at every other field for it.
         tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
+        turn = self._departure.enter()
         try:
             await self._app(scope, self._capped(headers, receive), send_with_id)
         except Exception as error:
@@ -62,6 +73,7 @@ class RequestMiddleware:
                 raise
             await unexpected(error)(scope, receive, send_with_id)
         finally:
+            self._departure.leave(turn)
             structlog.contextvars.reset_contextvars(**tokens)
             route = getattr(scope.get("route"), "path", "unmatched")
             seconds = time.perf_counter() - started

@@ -392,7 +392,9 @@ class Readiness(BaseModel):
     """Whether values can be served, and by what."""
 
     ready: bool = Field(
-        examples=[True], description="Whether the catalog has been read; 503 otherwise."
+        examples=[True],
+        description="Whether the catalog has been read, and the gateway is not about to stop; 503 "
+        "otherwise.",
     )
     online: bool = Field(
         examples=[True], description="Whether Redis answers; without it, PostgreSQL does."

@@ -6,6 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from serving_gateway.api.examples import METRICS
 from serving_gateway.api.models import Health, Readiness
 from serving_gateway.auth.access import OPEN
+from serving_gateway.departure import departure_of
 from serving_gateway.resources import resources_of
 
 router = APIRouter(tags=["operations"])
@@ -24,10 +25,11 @@ async def health() -> Health:
     openapi_extra=OPEN,
 )
 async def ready(request: Request, response: Response) -> Readiness:
-    """Tell whether the catalog has been read, and whether Redis answers."""
+    """Tell whether requests should come here, and whether Redis answers."""
     resources = resources_of(request)
     readiness = Readiness(
-        ready=resources.catalog.is_loaded, online=await resources.online.answers()
+        ready=resources.catalog.is_loaded and not departure_of(request).has_begun,
+        online=await resources.online.answers(),
     )
     if not readiness.ready:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE

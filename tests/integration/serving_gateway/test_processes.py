@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from http.client import HTTPConnection
@@ -15,7 +16,9 @@ from pathlib import Path
 from typing import Self
 
 import httpx
+import pytest
 
+from feature_repo.training.answers import read_answers
 from foundation.settings import Settings
 from tests.integration.serving_gateway.conftest import BATCH, read_metrics
 
@@ -145,9 +148,42 @@ def test_workers_share_metrics_and_are_replaced(applied: Settings) -> None:
 
 def _check_sums(port: int, answered: int) -> None:
     """Ask several times on new connections, so that each worker should answer some."""
-    for _ in range(6):
+
+    def counted() -> float:
         with httpx.Client(base_url=f"http://{_HOST}:{port}") as client:
-            assert read_metrics(client)[_COUNTED] == answered
+            return read_metrics(client)[_COUNTED]
+
+    _await(lambda: counted() == answered)  # what others have gathered comes a little later
+    assert {counted() for _ in range(6)} == {answered}
+
+
+def test_workers_keep_answers_in_files_of_their_own(applied: Settings, tmp_path: Path) -> None:
+    """Every line of every answer, whole."""
+    changes = {
+        "FEATURE_STORE_SERVED_SAMPLE_SHARE": "1",
+        "FEATURE_STORE_SERVED_SAMPLE_PATH": str(tmp_path),
+    }
+    total = 0
+    with _serving(applied, *_CLI, workers=2, **changes) as (process, port):
+        for worker in _workers(process):
+            with _stopped(worker), _Load(port) as load:  # so that the other one answers
+                _await(lambda: load.answered > 50)
+            total += load.answered
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+    written = [list(read_answers(file)) for file in tmp_path.iterdir()]
+    assert len(written) >= 2
+    asked = Counter(answer.keys["product_id"] for each in written for answer in each)
+    assert asked == dict.fromkeys(_ASKED["entity_ids"], total)
+
+
+@contextlib.contextmanager
+def _stopped(process_id: int) -> Iterator[None]:
+    os.kill(process_id, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process_id, signal.SIGCONT)
 
 
 def test_a_dead_supervisor_takes_its_workers_along(applied: Settings) -> None:
@@ -157,21 +193,79 @@ def test_a_dead_supervisor_takes_its_workers_along(applied: Settings) -> None:
         _await(lambda: not _answers(port))
 
 
-def test_what_is_under_way_is_answered(applied: Settings) -> None:
-    """What has begun, and what was on its way on an open connection; then the exit code is 0."""
+@pytest.mark.parametrize("workers", [1, 2])
+def test_who_is_about_to_stop_is_not_ready(applied: Settings, workers: int) -> None:
+    """Until what was under way is answered, everybody is told so, and served all the same."""
+    with (
+        _serving(applied, *_LIGHT, workers=workers) as (process, port),
+        contextlib.closing(HTTPConnection(_HOST, port, timeout=10)) as open_before,
+        contextlib.closing(HTTPConnection(_HOST, port, timeout=10)) as begun,
+    ):
+        _begin_batch(begun)
+        assert _status(open_before, "/ready") == 200
+        process.terminate()
+        _await(lambda: _status_anew(port, "/ready") == 503)
+        for path, status in (("/health", 200), ("/ready", 503)):
+            assert _status_anew(port, path) == status
+        if workers == 1:  # of several, one that is idle stops at once
+            assert _status(open_before, "/health") == 200
+            assert _status(open_before, "/ready") == 503
+        begun.send(b"}")
+        assert begun.getresponse().status == 422
+        assert process.wait(timeout=30) == 0
+
+
+def test_a_second_signal_is_not_kept_waiting(applied: Settings) -> None:
+    """Nobody is served any more but who has begun."""
     with (
         _serving(applied, *_LIGHT, workers=1) as (process, port),
+        contextlib.closing(HTTPConnection(_HOST, port, timeout=10)) as begun,
+    ):
+        _begin_batch(begun)
+        process.terminate()
+        _await(lambda: _status_anew(port, "/ready") == 503)
+        process.terminate()
+        _await(lambda: _status_anew(port, "/ready") is None)
+        begun.send(b"}")
+        assert begun.getresponse().status == 422
+        assert process.wait(timeout=30) == 0
+
+
+def _begin_batch(connection: HTTPConnection) -> None:
+    """Send half of a request, and wait until it has arrived."""
+    connection.putrequest("POST", BATCH)
+    connection.putheader("content-length", "2")
+    connection.endheaders(b"{")
+    assert _answers(int(connection.port))
+
+
+def _status(connection: HTTPConnection, path: str) -> int:
+    connection.request("GET", path)
+    response = connection.getresponse()
+    response.read()
+    return response.status
+
+
+def _status_anew(port: int, path: str) -> int | None:
+    """Return the status of an answer on a new connection; None if nobody listens."""
+    with contextlib.suppress(httpx.HTTPError):
+        return httpx.get(f"http://{_HOST}:{port}{path}").status_code
+    return None
+
+
+def test_what_is_under_way_is_answered(applied: Settings) -> None:
+    """What has begun, and what was on its way on an open connection; then the exit code is 0."""
+    changes = {"FEATURE_STORE_SHUTDOWN_TIMEOUT_SECONDS": "3"}
+    with (
+        _serving(applied, *_LIGHT, workers=1, **changes) as (process, port),
         contextlib.closing(HTTPConnection(_HOST, port, timeout=10)) as begun,
         contextlib.closing(HTTPConnection(_HOST, port, timeout=10)) as idle,
     ):
         idle.request("GET", "/health")
         assert idle.getresponse().read() == b'{"status":"ok"}'
-        begun.putrequest("POST", BATCH)
-        begun.putheader("content-length", "2")
-        begun.endheaders(b"{")
-        assert _answers(port)  # so the one before has arrived
+        _begin_batch(begun)
         process.terminate()
-        _await(lambda: not _answers(port))
+        _await(lambda: _status_anew(port, "/ready") is None)
         idle.request("GET", "/health")
         begun.send(b"}")
         for connection, status in ((idle, 200), (begun, 422)):
@@ -184,15 +278,12 @@ def test_what_is_under_way_is_answered(applied: Settings) -> None:
 
 def test_what_takes_too_long_is_given_up(applied: Settings) -> None:
     """A process that must stop waits so long and no longer."""
-    changes = {"FEATURE_STORE_SHUTDOWN_TIMEOUT_SECONDS": "1"}
+    changes = {"FEATURE_STORE_SHUTDOWN_TIMEOUT_SECONDS": "2"}
     with (
         _serving(applied, *_LIGHT, workers=1, **changes) as (process, port),
         contextlib.closing(HTTPConnection(_HOST, port)) as begun,
     ):
-        begun.putrequest("POST", BATCH)
-        begun.putheader("content-length", "2")
-        begun.endheaders(b"{")
-        assert _answers(port)
+        _begin_batch(begun)
         process.terminate()
         assert process.wait(timeout=9) == 0
 

@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from serving_gateway.api.middleware import RequestMiddleware
+from serving_gateway.departure import Departure
 from serving_gateway.instrumentation import Instruments
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
@@ -21,7 +22,10 @@ async def _fail_half_way(_: Scope, __: Receive, send: Send) -> None:
 
 
 async def _get(app: ASGIApp, instruments: Instruments) -> httpx.Response:
-    wrapped = RequestMiddleware(app, instruments=instruments, max_body_bytes=1_024)
+    departure = Departure(limit_seconds=1.0)
+    wrapped = RequestMiddleware(
+        app, instruments=instruments, departure=departure, max_body_bytes=1_024
+    )
     transport = httpx.ASGITransport(wrapped)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         return await client.get("/", headers={"X-Request-ID": "abc-1"})
