@@ -1,6 +1,7 @@
 """What is defined here, what is deployed, and who names which version: what the plan compares."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,13 @@ def deployed() -> Definitions:
     return Definitions(catalog.features, catalog.services, _fingerprints(catalog.computations))
 
 
-def current_plan(settings: Settings) -> Plan:
+def current_plan(settings: Settings, *, now: datetime) -> Plan:
     """
     Return what applying the files would change.
+
+    Args:
+        settings: Say where the serving rules are, and whether fingerprints count.
+        now: Current instant.
 
     Raises:
         DefinitionError: A definition is wrong.
@@ -76,6 +81,7 @@ def current_plan(settings: Settings) -> Plan:
         definitions,
         deployed(),
         rules=rules_by_version(settings.serving_rules, definitions.features),
+        now=now,
         trusts_fingerprints=not settings.accept_computation_changes,
     )
 
