@@ -12,6 +12,7 @@ from feature_repo.commands.docs import docs
 from feature_repo.commands.parity import parity
 from feature_repo.commands.plan import plan
 from feature_repo.commands.profile import profile
+from feature_repo.commands.remove_retired import remove_retired
 from feature_repo.commands.search import search
 from feature_repo.commands.show import show
 from feature_repo.commands.training_set import app as training_set_app
@@ -34,6 +35,7 @@ app.command()(lineage.impact)
 for _command in (lifecycle.promote, lifecycle.deprecate, lifecycle.retire, lifecycle.rollback):
     app.command()(_command)
 app.command()(parity)
+app.command()(remove_retired)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

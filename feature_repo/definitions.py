@@ -9,6 +9,7 @@ from feature_repo.registry.deployment import computation_facts, current_plan
 from feature_repo.registry.gather import gather_features, gather_services
 from feature_repo.registry.plan_report import violations_text
 from feature_repo.registry.views import feature_service, feature_view
+from foundation import clock
 from foundation.errors import DefinitionError, FeatureStoreError
 from foundation.settings import load_settings
 
@@ -16,7 +17,7 @@ try:
     _features = gather_features()
     _services = gather_services(_features)
     _computations = computation_facts(_features)
-    _plan = current_plan(load_settings())
+    _plan = current_plan(load_settings(), now=clock.now())
 except DefinitionError as error:
     sys.exit(f"Nothing was applied. A definition is wrong:\n{error}")
 except FeatureStoreError as error:

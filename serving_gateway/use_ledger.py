@@ -55,6 +55,10 @@ class UseLedger:
         except (psycopg.Error, TimeoutError) as error:
             self._counts += counts
             self._digest.add("use_not_written", error=str(error).partition("\n")[0])
+        except asyncio.CancelledError:
+            # The gateway ends, and flushes once more. Twice counted is better than not at all.
+            self._counts += counts
+            raise
 
     async def run(self) -> None:
         """Write again and again, until cancelled."""

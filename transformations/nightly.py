@@ -3,9 +3,10 @@
 import structlog
 
 from feature_repo.registry.catalog import read_catalog
+from feature_repo.stores import retirement
 from foundation import clock
 from foundation.settings import Settings
-from transformations import retention, retirement
+from transformations import retention
 from transformations.selection import snapshot_features
 from transformations.snapshots import creation
 from transformations.snapshots.storage import Storage
@@ -40,7 +41,8 @@ def keep_snapshots(settings: Settings) -> None:
         _log.info("snapshot_removed", day=str(day))
     for state in retention.drop_partitions(settings, storage, now=now, dry_run=False):
         _log.info("month_considered", month=state.name, dropped=state.dropped, reason=state.reason)
-    for removed in retirement.remove_retired(settings, catalog.features, now=now):
+    for leftover in retirement.leftovers(settings, catalog.features, now=now):
+        removed = retirement.remove_values(settings, leftover.feature)
         _log.info(
             "retired_version_removed",
             feature=removed.feature.reference,

@@ -67,12 +67,12 @@ def retire(
 
     feature, now, settings = _find(reference), clock.now(), load_settings()
     retired = lifecycle.retire(feature, now=now)
-    features = gather_features()
+    features = [retired if each == feature else each for each in gather_features()]
     services = {service.name: service.features for service in gather_services(features)}
     consumers = consumers_of(
         feature.reference,
         Definitions(features, services, {}),
-        rules_by_version(settings.serving_rules),
+        rules_by_version(settings.serving_rules, features),
     )
     if consumers:
         raise ContractViolation(

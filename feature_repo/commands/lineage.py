@@ -85,7 +85,7 @@ def impact(
 
     catalog = read_catalog()
     found = around(lineage_graph(catalog), node, direction=Direction.DOWN)
-    rules = rules_by_version(load_settings().serving_rules)
+    rules = rules_by_version(load_settings().serving_rules, catalog.features)
     features = {feature.reference: feature for feature in catalog.features}
     affected = [
         {

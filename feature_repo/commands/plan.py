@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from foundation import clock
 from foundation.cli import console
 from foundation.settings import load_settings
 
@@ -27,7 +28,7 @@ def plan(
     from feature_repo.registry.deployment import current_plan
     from feature_repo.registry.plan_report import plan_markdown, plan_record, plan_table
 
-    found = current_plan(load_settings())
+    found = current_plan(load_settings(), now=clock.now())
     if as_json:
         console.print_json(json.dumps(plan_record(found)))
     elif as_markdown:

@@ -6,7 +6,6 @@ and a review sees one line.
 """
 
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -84,11 +83,10 @@ def write_state(feature: FeatureVersion, path: Path = LIFECYCLE_FILE) -> None:
     fields = {name: _plain(value) for name, value in said.items() if value is not None}
     states = {**read_states(path), feature.reference: fields}
     text = _HEADER + yaml.safe_dump(dict(sorted(states.items())), sort_keys=False)
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=".lifecycle-", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(text)
-    os.replace(file.name, path)  # noqa: PTH105 - Path.replace does the same, of a Path
+    # Beside the file, so that it takes its place in one step; with the rights of any other file.
+    written = path.with_name(f".{path.name}.{os.getpid()}")
+    written.write_text(text, encoding="utf-8")
+    written.replace(path)
 
 
 def promote(feature: FeatureVersion) -> FeatureVersion:
@@ -143,13 +141,24 @@ def rollback(feature: FeatureVersion, *, now: datetime) -> FeatureVersion:
         ContractViolation: It is neither, or its values may be gone.
     """
     _check(feature, "brought back", Status.DEPRECATED, Status.RETIRED)
-    retired_at = feature.retired_at
-    if retired_at is not None and now - retired_at > KEPT_AFTER_RETIREMENT:
+    if not can_come_back(feature, now=now):
         raise ContractViolation(
-            f"{feature.reference} was retired on {retired_at:%Y-%m-%d}; its values are gone",
+            f"{feature.reference} was retired on {retired_on(feature):%Y-%m-%d}; its values are "
+            "gone",
             hint="Publish it as a new version, and backfill that.",
         )
     return _moved(feature, Status.ACTIVE)
+
+
+def can_come_back(feature: FeatureVersion, *, now: datetime) -> bool:
+    """Tell whether a version has its values still: always, unless it was retired long ago."""
+    kept = now - retired_on(feature) <= KEPT_AFTER_RETIREMENT
+    return kept or feature.status is not Status.RETIRED
+
+
+def retired_on(feature: FeatureVersion) -> datetime:
+    """Return when a retired version was retired, as far as it says so."""
+    return feature.retired_at or feature.updated_at
 
 
 def _check(feature: FeatureVersion, done: str, *allowed: Status) -> None:

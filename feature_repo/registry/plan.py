@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from feature_repo.registry.contract import (
@@ -13,6 +14,7 @@ from feature_repo.registry.contract import (
     asked_bump,
     bumped,
 )
+from feature_repo.registry.lifecycle import can_come_back
 from feature_repo.registry.metadata import FeatureVersion, Status
 
 _PUBLISHED = (Status.ACTIVE, Status.DEPRECATED, Status.RETIRED)
@@ -95,6 +97,7 @@ def plan(
     deployed: Definitions,
     *,
     rules: Mapping[str, Sequence[str]],
+    now: datetime,
     trusts_fingerprints: bool = True,
 ) -> Plan:
     """
@@ -103,7 +106,8 @@ def plan(
     Args:
         defined: What is to be.
         deployed: What is.
-        rules: By reference, the serving rules that name it.
+        rules: By reference, the serving rules that rely on it.
+        now: Decides whether a retired version could come back.
         trusts_fingerprints: Whether another fingerprint means another computation; a new release of
             the library that compiles them changes all at once.
     """
@@ -127,7 +131,7 @@ def plan(
         if fields:
             changes.append(_changed(before, after, fields, consumers(reference)))
     changes += [
-        _removed(feature, consumers(reference))
+        _removed(feature, consumers(reference), now)
         for reference, feature in was.items()
         if reference not in will_be
     ]
@@ -143,7 +147,7 @@ def consumers_of(
     Args:
         reference: The version.
         definitions: Retired versions use nothing any more.
-        rules: By reference, the serving rules that name it.
+        rules: By reference, the serving rules that rely on it.
     """
     features = [
         f"feature {feature.reference}"
@@ -212,15 +216,16 @@ def _changed(
     return Change(after, kind, fields, asked, problem, hint, consumers)
 
 
-def _removed(feature: FeatureVersion, consumers: Sequence[str]) -> Change:
-    if feature.status in (Status.STAGED, Status.RETIRED) and not consumers:
-        return Change(feature, Kind.REMOVED)
-    problem = (
-        f"it is {feature.status} and not defined any more"
-        if not consumers
-        else f"it is not defined any more, but used by {', '.join(consumers)}"
-    )
+def _removed(feature: FeatureVersion, consumers: Sequence[str], now: datetime) -> Change:
+    problem = None
     hint = "Define it again, deprecate it, and retire it: `python -m feature_repo retire --help`."
+    if consumers:
+        problem = f"it is not defined any more, but used by {', '.join(consumers)}"
+    elif feature.status not in (Status.STAGED, Status.RETIRED):
+        problem = f"it is {feature.status} and not defined any more"
+    elif feature.status is Status.RETIRED and can_come_back(feature, now=now):
+        problem = "it is not defined any more, but was retired lately, and has its values still"
+        hint = "Define it until `python -m feature_repo remove-retired` has removed them."
     return Change(feature, Kind.REMOVED, problem=problem, hint=hint, consumers=consumers)
 
 

@@ -33,16 +33,26 @@ def select_version(versions: Sequence[FeatureVersion], wanted: str | None) -> Fe
         VersionNotServed: There is, but it is retired, or staged and not asked for exactly.
     """
     selector = wanted or "latest"
-    if re.fullmatch(SELECTOR, selector) is None:
-        raise ContractViolation(
-            f"{selector!r} selects no version", hint="Write 1.0.0, ^1, ~1.2 or latest."
-        )
-    fitting = [v for v in versions if _fits(v.parsed_version, selector)]
+    fitting = fitting_versions(versions, selector)
     exact = selector[0].isdigit()
     served = [v for v in fitting if v.status in _SERVED or (exact and v.status is Status.STAGED)]
     if not served:
         raise _refusal(versions, fitting, selector)
     return max(served, key=lambda v: (v.status is not Status.DEPRECATED, v.parsed_version))
+
+
+def fitting_versions(versions: Sequence[FeatureVersion], selector: str) -> list[FeatureVersion]:
+    """
+    Return the versions that a selector means, whether they are served or not.
+
+    Raises:
+        ContractViolation: It is no selector.
+    """
+    if re.fullmatch(SELECTOR, selector) is None:
+        raise ContractViolation(
+            f"{selector!r} selects no version", hint="Write 1.0.0, ^1, ~1.2 or latest."
+        )
+    return [v for v in versions if _fits(v.parsed_version, selector)]
 
 
 def _fits(version: semver.Version, selector: str) -> bool:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from feature_repo.cli import app
 from feature_repo.commands import lifecycle as commands
-from feature_repo.registry import deployment, lifecycle
+from feature_repo.registry import lifecycle
 from feature_repo.registry.catalog import REPO_PATH, read_catalog
 from feature_repo.registry.metadata import FeatureVersion, Status
 from feature_repo.stores.feature_use import ADD_REQUESTS
@@ -93,15 +93,13 @@ def test_commands_write_the_file(
     assert lifecycle.read_states(file)[OLD]["status"] == Status.RETIRED
 
 
-def test_rules_name_versions(tmp_path: Path) -> None:
-    """Pinned, tried and shadowed ones."""
-    path = tmp_path / "rules.yaml"
-    path.write_text(
-        "versions: {popularity_score: 1.0.0, a: ^1}\n"
-        "experiments: [{name: e, variants: [{name: v, versions: {popularity_score: 1.0.0}}]}]\n"
-        "shadows: [{feature_name: b, version: 2.0.0, share: 1}]\n"
-    )
-    found = deployment.rules_by_version(path)
-    assert found["popularity_score==1.0.0"] == ["a pinned version", "experiment e"]
-    assert found["b==2.0.0"] == ["a shadow"]
-    assert deployment.rules_by_version(None) == {}
+def test_what_a_range_selects_is_not_retired(
+    run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or whoever is served by it would be served nothing; nor by force."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("versions: {popularity_score: ~1.1}")
+    monkeypatch.setenv("FEATURE_STORE_SERVING_RULES", str(rules))
+    refused = run("retire", OLD, "--force").exception
+    assert isinstance(refused, ContractViolation)
+    assert "a pinned version" in refused.message

@@ -47,6 +47,8 @@ def test_a_life(tmp_path: Path) -> None:
     write_state(lifecycle.retire(ACTIVE, now=NOW), file)
     assert read_states(file).keys() == {ACTIVE.reference, STAGED.reference}
     assert [path.name for path in tmp_path.iterdir()] == ["lifecycle.yaml"]
+    (tmp_path / "other").touch()
+    assert file.stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_steps_that_skip_another_are_refused() -> None:

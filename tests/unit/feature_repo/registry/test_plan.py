@@ -40,7 +40,7 @@ def test_what_is_deployed_already_changes_nothing(references: set[str]) -> None:
         services={"s": sorted(references)},
         fingerprints=dict.fromkeys(references, "a"),
     )
-    found = plan(same, same, rules={})
+    found = plan(same, same, rules={}, now=NOW)
     assert (list(found.changes), list(found.services)) == ([], [])
     assert plan_markdown(found) == "Nothing changes.\n"
 
@@ -60,7 +60,7 @@ def test_a_published_version_does_not_change(
     changes: dict[str, Any], asked: str, suggested: str
 ) -> None:
     """It says which version the change would be."""
-    found = plan(definitions(changed(**changes)), definitions(STABLE), rules={})
+    found = plan(definitions(changed(**changes)), definitions(STABLE), rules={}, now=NOW)
     [change] = found.violations
     assert (change.kind, change.asked.name) == (Kind.CHANGED, asked)
     assert "published" in str(change.problem)
@@ -80,7 +80,7 @@ def test_a_published_version_does_not_change(
 )
 def test_what_users_do_not_see_may_change(changes: dict[str, Any]) -> None:
     """And is told, field by field."""
-    found = plan(definitions(changed(**changes)), definitions(STABLE), rules={})
+    found = plan(definitions(changed(**changes)), definitions(STABLE), rules={}, now=NOW)
     assert found.violations == []
     assert {change.field for change in found.changes[0].fields} == changes.keys()
 
@@ -89,7 +89,7 @@ def test_a_staged_version_may_change_in_any_way() -> None:
     """Nobody relies on it yet."""
     staged = changed(status=Status.STAGED)
     other = changed(staged, default=0.3, parameters={"half_life_days": 1.0})
-    assert plan(definitions(other), definitions(staged), rules={}).violations == []
+    assert plan(definitions(other), definitions(staged), rules={}, now=NOW).violations == []
 
 
 def test_another_fingerprint_is_another_computation() -> None:
@@ -97,10 +97,10 @@ def test_another_fingerprint_is_another_computation() -> None:
     before, after = (
         definitions(STABLE, fingerprints={STABLE.reference: print_}) for print_ in ("aaa", "bbb")
     )
-    [change] = plan(after, before, rules={}).violations
+    [change] = plan(after, before, rules={}, now=NOW).violations
     assert change.fields[0].field == "computation fingerprint"
-    assert plan(after, before, rules={}, trusts_fingerprints=False).violations == []
-    assert plan(after, definitions(STABLE), rules={}).violations == []
+    assert plan(after, before, rules={}, now=NOW, trusts_fingerprints=False).violations == []
+    assert plan(after, definitions(STABLE), rules={}, now=NOW).violations == []
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_new_version_rises_far_enough(
 ) -> None:
     """Compared with the newest one before it."""
     new = changed(version=version, **changes)
-    [change] = plan(definitions(STABLE, new), definitions(STABLE), rules={}).changes
+    [change] = plan(definitions(STABLE, new), definitions(STABLE), rules={}, now=NOW).changes
     assert change.kind is Kind.ADDED
     assert (change.problem or "").startswith(problem or "")
     assert (change.problem is None) == (problem is None)
@@ -128,26 +128,33 @@ def test_nothing_is_retired_or_removed_that_somebody_uses() -> None:
     """A feature, a feature service, a serving rule."""
     retired = changed(status=Status.RETIRED, retired_at=NOW)
     deployed = definitions(STABLE)
-    assert plan(definitions(retired), deployed, rules={}).violations == []
+    assert plan(definitions(retired), deployed, rules={}, now=NOW).violations == []
     in_service = definitions(retired, services={"search_v1": [STABLE.reference]})
-    [change] = plan(in_service, deployed, rules={STABLE.reference: ["a shadow"]}).violations
+    [change] = plan(
+        in_service, deployed, rules={STABLE.reference: ["a shadow"]}, now=NOW
+    ).violations
     assert change.consumers == ["feature service search_v1", "a shadow"]
     dependent = changed(
         FEATURES["user_category_affinity==1.0.0"],
         dependencies=(STABLE.reference,),
         default_values_of=None,
     )
-    [change] = plan(definitions(retired, dependent), deployed, rules={}).violations
+    [change] = plan(definitions(retired, dependent), deployed, rules={}, now=NOW).violations
     assert change.consumers == [f"feature {dependent.reference}"]
 
 
 def test_only_what_is_retired_may_be_gone() -> None:
-    """A version that is served must not vanish with its file."""
+    """A version that is served must not vanish with its file; nor its values be forgotten."""
     assert "not defined any more" in str(
-        plan(definitions(), definitions(STABLE), rules={}).violations[0].problem
+        plan(definitions(), definitions(STABLE), rules={}, now=NOW).violations[0].problem
     )
-    retired = changed(status=Status.RETIRED, retired_at=NOW)
-    found = plan(definitions(), definitions(retired), rules={})
+    lately, long_ago = (
+        definitions(changed(status=Status.RETIRED, retired_at=NOW - timedelta(days=days)))
+        for days in (6, 8)
+    )
+    [change] = plan(definitions(), lately, rules={}, now=NOW).violations
+    assert "has its values still" in str(change.problem)
+    found = plan(definitions(), long_ago, rules={}, now=NOW)
     assert [change.kind for change in found.changes] == [Kind.REMOVED]
     assert found.violations == []
 
@@ -156,7 +163,7 @@ def test_feature_services_are_compared() -> None:
     """By what joins and what leaves."""
     services = {service.name: service.features for service in gather_services(FEATURES.values())}
     fewer = {**services, "search_v1": services["search_v1"][:-1]}
-    found = plan(definitions(services=fewer), definitions(services=services), rules={})
+    found = plan(definitions(services=fewer), definitions(services=services), rules={}, now=NOW)
     assert plan_record(found)["services"] == [
         {"name": "search_v1", "joining": [], "leaving": [services["search_v1"][-1]]}
     ]

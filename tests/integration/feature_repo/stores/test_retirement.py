@@ -1,0 +1,130 @@
+"""What retired versions leave behind is removed, once they can't come back."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import redis
+from feast import FeatureStore
+from typer.testing import CliRunner
+
+from feature_repo.cli import app
+from feature_repo.registry import lifecycle
+from feature_repo.registry.catalog import REPO_PATH, read_catalog
+from feature_repo.registry.gather import gather_features
+from feature_repo.registry.views import feature_view
+from feature_repo.stores import retirement
+from feature_repo.stores.feature_use import ADD_REQUESTS, requests_since
+from feature_repo.stores.keys import redis_keys
+from foundation import clock
+from foundation.postgres import Connection, connect
+from foundation.settings import Settings
+from tests.property.feature_repo.history.oracle import Written, store
+
+FEATURES = {feature.reference: feature for feature in gather_features()}
+OLD, KEPT = FEATURES["popularity_score==1.0.0"], FEATURES["popularity_score==1.1.0"]
+DAY = timedelta(days=1)
+
+
+NOW = clock.now()
+
+
+@pytest.fixture
+def filled(settings: Settings, postgres: Connection, valkey: redis.Redis) -> Settings:
+    """Return settings of stores that hold values of two versions, of one of them more."""
+    for number, feature in enumerate((OLD, KEPT)):
+        store(postgres, feature, [Written("p1", NOW, NOW, 0.5)], empty=number == 0)
+        valkey.set(redis_keys(feature.feature_name, feature.version, ["p1"])[0], "0.5", ex=60)
+    postgres.execute(
+        "INSERT INTO feature_latest (entity_id, feature_name, feature_value, version, timestamp) "
+        "VALUES ('p1', %s, '0.5', %s, %s)",
+        (OLD.feature_name, OLD.version, NOW),
+    )
+    postgres.execute(
+        "INSERT INTO feature_values (entity_id, feature_name, feature_value, version, timestamp) "
+        "SELECT 'e' || n, %s, '1', %s, %s FROM generate_series(1, 2000) AS n",
+        (OLD.feature_name, OLD.version, NOW),
+    )
+    postgres.commit()
+    return settings
+
+
+def left(settings: Settings) -> dict[str, int]:
+    """Return how many values of the history there are, by version."""
+    with connect(settings) as connection:
+        rows = connection.execute("SELECT version, count(*) FROM feature_values GROUP BY 1")
+        return dict(rows.fetchall())
+
+
+def test_only_versions_that_cannot_come_back_leave_something_over(filled: Settings) -> None:
+    """Not those that are live, or were retired within a week."""
+    lately, long_ago = (lifecycle.retire(OLD, now=NOW - days * DAY) for days in (6, 8))
+    assert retirement.leftovers(filled, [lately, KEPT], now=NOW) == []
+    [leftover] = retirement.leftovers(filled, [long_ago, KEPT], now=NOW)
+    assert leftover == retirement.Leftover(long_ago, 2_002)
+    assert left(filled) == {OLD.version: 2_001, KEPT.version: 1}
+
+
+def test_old_values_go_and_others_stay(filled: Settings, valkey: redis.Redis) -> None:
+    """From both stores, in steps; a second time there is nothing left to do."""
+    steps: list[int] = []
+    removed = retirement.remove_values(filled, OLD, on_progress=steps.append)
+    assert removed == retirement.Removed(OLD, online=1, offline=2_002)
+    assert sum(steps) == 2_002
+    assert max(steps) <= 1_000
+    assert left(filled) == {KEPT.version: 1}
+    assert valkey.keys("feature:*") == [
+        key.encode() for key in redis_keys(KEPT.feature_name, KEPT.version, ["p1"])
+    ]
+    assert retirement.remove_values(filled, OLD) == retirement.Removed(OLD, online=0, offline=0)
+
+
+def test_what_was_stopped_goes_on(filled: Settings) -> None:
+    """Whatever a step has removed stays removed."""
+
+    class StoppedError(Exception):
+        """Somebody pressed Ctrl-C."""
+
+    steps: list[int] = []
+
+    def stop_in_the_second(rows: int) -> None:
+        steps.append(rows)
+        if len(steps) == 2:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        retirement.remove_values(filled, OLD, on_progress=stop_in_the_second)
+    assert left(filled)[OLD.version] == 2_002 - sum(steps)
+    assert retirement.remove_values(filled, OLD).offline == 2_002 - sum(steps)
+
+
+@pytest.fixture
+def retired(applied: Settings) -> Iterator[Settings]:
+    """Yield settings of a registry in which a version was retired eight days ago."""
+    registry = FeatureStore(repo_path=str(REPO_PATH))
+    deployed = registry.get_feature_view(OLD.view_name)
+    facts = read_catalog().computations[OLD.reference]
+    registry.apply([feature_view(lifecycle.retire(OLD, now=NOW - 8 * DAY), facts)])
+    yield applied
+    registry.apply([deployed])
+
+
+@pytest.mark.usefixtures("retired")
+def test_the_command_tells_first_and_then_removes(filled: Settings) -> None:
+    """And says when there is nothing to do."""
+    run = CliRunner().invoke
+    assert "2,002 rows would be removed" in run(app, ["remove-retired", "--dry-run"]).output
+    assert left(filled)[OLD.version] == 2_001
+    assert "2,002 rows, 1 keys removed" in run(app, ["remove-retired"]).output
+    assert "Nothing is left" in run(app, ["remove-retired"]).output
+
+
+def test_use_adds_up_by_day(settings: Settings, postgres: Connection) -> None:
+    """Of several gateways, and over days."""
+    today = clock.now().date()
+    for day, requests in ((today, 3), (today, 4), (today - DAY, 5), (today - 9 * DAY, 6)):
+        served = {"feature_names": [OLD.feature_name], "versions": [OLD.version]}
+        postgres.execute(ADD_REQUESTS, {**served, "requests": [requests], "day": day})
+    postgres.commit()
+    assert requests_since(settings, OLD, since=today - 7 * DAY) == 12
+    assert requests_since(settings, KEPT, since=today - 7 * DAY) == 0
