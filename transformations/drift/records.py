@@ -1,0 +1,3 @@
+"""What drift measurements leave in PostgreSQL."""
+
+DETECTED = "feature_drift_detected_total"
