@@ -44,6 +44,7 @@ def schedule(
 
 async def _run(settings: Settings) -> None:
     # Great Expectations is slow to import.
+    from transformations.drift.after_run import measure_after_run  # noqa: PLC0415
     from transformations.instrumentation import SchedulerInstruments  # noqa: PLC0415
     from transformations.nightly import keep_snapshots  # noqa: PLC0415
     from transformations.schedule import Schedule  # noqa: PLC0415
@@ -64,7 +65,7 @@ async def _run(settings: Settings) -> None:
             lambda: scheduled_jobs(read_catalog()),
             instruments,
             nightly=lambda: keep_snapshots(settings),
-            after_run=lambda _: None,
+            after_run=lambda job: measure_after_run(settings, job),
         ).run(stop)
     finally:
         server.shutdown()
