@@ -1,12 +1,16 @@
 """`python -m monitoring`: is everything computed, stored, fresh, and as it used to be?"""
 
 from foundation.cli import new_app, run
+from monitoring.commands import baseline
+from monitoring.commands.drift import drift
 from monitoring.commands.exporter import exporter
 from monitoring.commands.status import status
 
 app = new_app("WATCH: what is stored, how old it is, and how its computations went.")
 app.command()(status)
 app.command()(exporter)
+app.command()(drift)
+app.add_typer(baseline.app, name="baseline")
 
 
 def main() -> None:
