@@ -112,6 +112,8 @@ def _selected(catalog: Catalog, names: Sequence[str]) -> list[FeatureVersion]:
 
 
 def _table(measured: Sequence["Measurement"]) -> Table:
+    from monitoring.drift_report.words import place  # noqa: PLC0415 - imports SciPy's statistics
+
     table = Table(
         title="Drift", caption="Distances in units of their limits; the column they were found in."
     )
@@ -132,7 +134,7 @@ def _table(measured: Sequence["Measurement"]) -> Table:
         cells = ["-", "-", "-"]
         for finding in worst:
             distance = finding.distance
-            what = f"{distance.statistic} of {distance.key or finding.column}"
+            what = " ".join([distance.statistic, place(finding)])
             cells = [what, f"{finding.severity:.2f}", _probability(distance.p_value)]
         table.add_row(
             found.feature.reference,

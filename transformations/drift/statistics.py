@@ -35,7 +35,7 @@ class Distance:
         p_value: Probability of one at least as great if both samples came from one population.
         reference: The figure of the reference, where one number tells it.
         current: The same of the current values.
-        key: The map key or string concerned; empty for numbers.
+        key: The map key, string or quantile concerned; empty if there is none.
     """
 
     statistic: str
@@ -191,6 +191,7 @@ def _quantile_shift(reference: Numbers, current: Numbers) -> Distance | None:
         min(1.0, min(p_values) * len(p_values)),
         float(before[worst]),
         float(now[worst]),
+        key=f"{_QUANTILES[worst]:.0%} quantile",
     )
 
 

@@ -163,3 +163,12 @@ def test_large_sets_are_sampled(snapshot: Settings) -> None:
     assert taken.values.equals(
         sample_snapshot(Storage.open(snapshot), FEATURE, None, limit=100).values
     )
+
+
+def test_the_command_writes_a_report(snapshot: Settings, tmp_path: Path) -> None:
+    """Into the folder that it is given."""
+    assert snapshot
+    folder = tmp_path / "report"
+    done = CliRunner().invoke(cli.app, ["drift", "user_activity_level", "--report", str(folder)])
+    assert done.exit_code == 0
+    assert "user_activity_level" in (folder / "drift.html").read_text()
