@@ -84,15 +84,18 @@ class Watch:
             found = reading.read(self._picture, now)
         except Exception as error:  # noqa: BLE001 - a mistake in one part must not end the others
             message = error.message if isinstance(error, FeatureStoreError) else str(error)
-            _log.warning("part_not_read", part=reading.name, error=message)
             with self._lock:
                 part = self._picture.parts[reading.name]
+                if not part.failed:  # once, and not every second of an outage
+                    _log.warning("part_not_read", part=reading.name, error=message)
                 self._keep(
                     reading.name, replace(part, failed=True, error_count=part.error_count + 1), {}
                 )
             return
         with self._lock:
             part = self._picture.parts[reading.name]
+            if part.failed:
+                _log.info("part_read_again", part=reading.name)
             self._keep(reading.name, replace(part, failed=False, read_at=now), found)
 
     def _keep(self, name: str, part: Part, found: Mapping[str, Any]) -> None:
