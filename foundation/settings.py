@@ -171,6 +171,22 @@ class Settings(BaseSettings):
     )
     schedule_metrics_host: str = "127.0.0.1"
     schedule_metrics_port: int = Field(default=9108, ge=0, le=65535)
+    exporter_host: str = "127.0.0.1"
+    exporter_port: int = Field(default=9109, ge=0, le=65535)
+    exporter_refresh_seconds: float = Field(
+        default=15.0, gt=0, description="How often the exporter reads what is cheap to read."
+    )
+    exporter_count_seconds: float = Field(
+        default=300.0, gt=0, description="How often the exporter counts all stored values."
+    )
+    drift_interval_seconds: float = Field(
+        default=3_600.0,
+        ge=0,
+        description="Least time between two measurements of a version after its runs.",
+    )
+    drift_sample_entities: int = Field(
+        default=10_000, ge=1_000, description="Most entities that a drift measurement looks at."
+    )
     embedding_command: str | None = Field(
         default=None,
         description="Command line of the embedding process; 'minilm': the packaged model.",

@@ -1,6 +1,6 @@
-"""How stale the latest values of each feature version are."""
+"""How stale the values of each feature version are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,62 +9,114 @@ from foundation.postgres import Connection
 
 
 @dataclass(frozen=True)
+class Stored:
+    """
+    What feature_latest holds of a feature version.
+
+    Attributes:
+        entity_count: Entities that have a value.
+        stale_count: Entities whose value is older than the staleness tolerance.
+    """
+
+    entity_count: int
+    stale_count: int
+
+
+@dataclass(frozen=True)
 class Staleness:
     """
-    State of a feature version's latest values.
+    State of a feature version's values.
 
     Attributes:
         feature: Whose values.
-        entity_count: Entities that have a value.
-        stale_count: Entities whose value is older than the staleness tolerance.
-        newest: Newest event timestamp; None without values.
-        staleness: Age of the newest value; None without values.
-        last_run_status: running, succeeded or failed; None before the first run.
+        stored: How many there are, and how many are stale.
+        published: Instant that the last successful run of everybody was about; None before any.
+        staleness: Age of that instant.
+        last_run_status: running, succeeded, failed or skipped; None before the first run.
     """
 
     feature: FeatureVersion
-    entity_count: int
-    stale_count: int
-    newest: datetime | None
+    stored: Stored
+    published: datetime | None
     staleness: timedelta | None
     last_run_status: str | None
 
     @property
     def is_stale(self) -> bool:
-        """Whether even the newest value is older than tolerated, or there is none."""
+        """Whether the last run's values are older than tolerated, or there was none."""
         return self.staleness is None or self.staleness > self.feature.staleness_tolerance
 
 
 def measure_staleness(
-    connection: Connection, features: Iterable[FeatureVersion], *, now: datetime
+    connection: Connection, features: Sequence[FeatureVersion], *, now: datetime
 ) -> list[Staleness]:
-    """Measure the latest values of feature versions, in their order."""
-    return [_measure(connection, feature, now) for feature in features]
+    """Measure feature versions, in their order."""
+    published = last_published(connection, features)
+    stored = count_stored(connection, features, now=now)
+    return [
+        Staleness(
+            feature=feature,
+            stored=stored[feature.reference],
+            published=published.get(feature.reference),
+            staleness=now - published[feature.reference]
+            if feature.reference in published
+            else None,
+            last_run_status=_last_run_status(connection, feature),
+        )
+        for feature in features
+    ]
 
 
-def _measure(connection: Connection, feature: FeatureVersion, now: datetime) -> Staleness:
-    identity = {"feature_name": feature.feature_name, "version": feature.version}
+def last_published(
+    connection: Connection, features: Iterable[FeatureVersion]
+) -> dict[str, datetime]:
+    """
+    Return the instant that each version's newest successful run was about, by reference.
+
+    Runs tell it, and not the stored values: those that the gateway computes for a request are
+    newer, though nobody else's are. Runs for chosen entities don't count for the same reason.
+    """
+    return {
+        feature.reference: row[0]
+        for feature in features
+        if (
+            row := connection.execute(
+                """
+                SELECT as_of FROM computation_runs
+                WHERE feature_name = %s AND version = %s AND status = 'succeeded'
+                  AND entity_scope = 'all'
+                ORDER BY as_of DESC LIMIT 1
+                """,
+                (feature.feature_name, feature.version),
+            ).fetchone()
+        )
+    }
+
+
+def count_stored(
+    connection: Connection, features: Iterable[FeatureVersion], *, now: datetime
+) -> Mapping[str, Stored]:
+    """Count each version's latest values, by reference; takes time with their number."""
+    return {feature.reference: _count(connection, feature, now) for feature in features}
+
+
+def _count(connection: Connection, feature: FeatureVersion, now: datetime) -> Stored:
     row = connection.execute(
         """
-        SELECT count(*), count(*) FILTER (WHERE "timestamp" < %(limit)s), max("timestamp")
-        FROM feature_latest WHERE feature_name = %(feature_name)s AND version = %(version)s
+        SELECT count(*), count(*) FILTER (WHERE "timestamp" < %s)
+        FROM feature_latest WHERE feature_name = %s AND version = %s
         """,
-        {**identity, "limit": now - feature.staleness_tolerance},
+        (now - feature.staleness_tolerance, feature.feature_name, feature.version),
     ).fetchone()
-    run = connection.execute(
+    return Stored(*row) if row is not None else Stored(0, 0)
+
+
+def _last_run_status(connection: Connection, feature: FeatureVersion) -> str | None:
+    row = connection.execute(
         """
-        SELECT status FROM computation_runs
-        WHERE feature_name = %(feature_name)s AND version = %(version)s
+        SELECT status FROM computation_runs WHERE feature_name = %s AND version = %s
         ORDER BY started_at DESC LIMIT 1
         """,
-        identity,
+        (feature.feature_name, feature.version),
     ).fetchone()
-    entity_count, stale_count, newest = row if row is not None else (0, 0, None)
-    return Staleness(
-        feature=feature,
-        entity_count=entity_count,
-        stale_count=stale_count,
-        newest=newest,
-        staleness=None if newest is None else now - newest,
-        last_run_status=None if run is None else run[0],
-    )
+    return None if row is None else str(row[0])

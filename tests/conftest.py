@@ -16,7 +16,8 @@ from foundation.settings import Settings, load_settings
 
 _TABLES = (
     "events, products, users, feature_values, feature_latest, replaced_values, computation_runs, "
-    "incremental_states, incremental_totals, api_keys, feature_use"
+    "incremental_states, incremental_totals, api_keys, feature_use, "
+    "metric_totals, drift_baselines, drift_measurements"
 )
 
 

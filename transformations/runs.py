@@ -395,20 +395,6 @@ def last_records(
         ).fetchall()
 
 
-def consecutive_failures(connection: Connection, job: Job) -> int:
-    """Return how many runs of a job failed since it last succeeded, backfills aside."""
-    row = connection.execute(
-        """
-        SELECT count(DISTINCT started_at) FROM computation_runs
-        WHERE job_name = %(job_name)s AND NOT backfill AND status = 'failed' AND started_at > (
-            SELECT coalesce(max(started_at), '-infinity') FROM computation_runs
-            WHERE job_name = %(job_name)s AND NOT backfill AND status = 'succeeded')
-        """,
-        {"job_name": job.name},
-    ).fetchone()
-    return 0 if row is None else int(row[0])
-
-
 def recent_runs(
     connection: Connection, *, feature_name: str | None, limit: int, failed_only: bool
 ) -> list[dict[str, Any]]:

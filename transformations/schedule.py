@@ -13,7 +13,7 @@ from foundation.errors import FeatureStoreError, JobAlreadyRunning
 from foundation.postgres import connect
 from foundation.settings import Settings
 from transformations import pipeline, runs
-from transformations.instrumentation import JobInstruments
+from transformations.instrumentation import SchedulerInstruments
 from transformations.jobs import Job
 from transformations.orchestration import Ending, Outcome, lacking_dependencies, skip
 from transformations.retrying import retry_decision
@@ -31,26 +31,31 @@ class Schedule:
     Args:
         settings: Where the stores are, how many jobs may run at a time, when to try again.
         read_jobs: Returns the jobs that are deployed, dependencies first.
-        instruments: Count the runs.
+        instruments: Tell that the schedule is alive.
         nightly: Called after each midnight, UTC.
+        after_run: Called after each successful run, in a thread; no job waits for it.
     """
 
     def __init__(
         self,
         settings: Settings,
         read_jobs: Callable[[], Sequence[Job]],
-        instruments: JobInstruments,
+        instruments: SchedulerInstruments,
         nightly: Callable[[], None],
+        after_run: Callable[[Job], None],
     ) -> None:
         self._settings = settings
         self._read_jobs = read_jobs
         self._instruments = instruments
         self._nightly = nightly
+        self._after_run = after_run
+        self._after_runs = asyncio.Semaphore(1)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._places = asyncio.Semaphore(settings.schedule_parallel_jobs)
         self._waves: dict[str, Wave] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._attempting: set[asyncio.Task[None]] = set()
+        self._following: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -70,6 +75,9 @@ class Schedule:
         if self._running:
             _log.info("schedule_draining", waves=len(self._attempting))
         await asyncio.gather(*self._running, return_exceptions=True)
+        for task in self._following:
+            task.cancel()
+        await asyncio.gather(*self._following, return_exceptions=True)
         self._scheduler.shutdown()  # which would have cancelled what still ran
         _log.info("schedule_stopped")
 
@@ -85,6 +93,8 @@ class Schedule:
             found = await asyncio.to_thread(self._read)
         except FeatureStoreError as error:
             _log.warning("schedule_not_refreshed", error=error.message)
+            self._instruments.refresh_failed()
+            self._instruments.tick(clock.now(), waves=len(self._waves))
             return
         waves, durations, last_starts = found
         gone, self._waves = self._waves, {wave.name: wave for wave in waves}
@@ -95,6 +105,7 @@ class Schedule:
             wave = self._waves[name]
             length = period(wave, durations)
             self._plan(wave, first_start(wave, last_starts, length, now=clock.now()))
+        self._instruments.tick(clock.now(), waves=len(self._waves))
 
     def _read(
         self,
@@ -158,9 +169,7 @@ class Schedule:
     ) -> Outcome:
         lacking = await asyncio.to_thread(self._lacking, job, before)
         if lacking:
-            outcome = await asyncio.to_thread(skip, self._settings, job, lacking, as_of=None)
-            await asyncio.to_thread(self._count, job)
-            return outcome
+            return await asyncio.to_thread(skip, self._settings, job, lacking, as_of=None)
         decide = retry_decision(self._settings)
         async for attempt in stamina.retry_context(
             on=lambda error: not self._stopping and decide(error), attempts=None, timeout=None
@@ -168,11 +177,26 @@ class Schedule:
             with attempt:
                 async with self._places:
                     self._attempting.add(task)
+                    self._instruments.set_running(len(self._attempting))
                     try:
                         reports = await asyncio.to_thread(self._attempt, job, attempt.num)
                     finally:
                         self._attempting.discard(task)
+                        self._instruments.set_running(len(self._attempting))
+        self._follow(job)
         return Outcome(job, Ending.SUCCEEDED, reports)
+
+    def _follow(self, job: Job) -> None:
+        task = asyncio.create_task(self._call_after_run(job))
+        self._following.add(task)
+        task.add_done_callback(self._following.discard)
+
+    async def _call_after_run(self, job: Job) -> None:
+        async with self._after_runs:
+            try:
+                await asyncio.to_thread(self._after_run, job)
+            except Exception as error:  # noqa: BLE001 - what comes after a run can't spoil it
+                _log.warning("after_run_failed", job=job.name, error=str(error))
 
     def _lacking(self, job: Job, before: Sequence[Outcome]) -> list[str]:
         with connect(self._settings) as connection:
@@ -184,23 +208,4 @@ class Schedule:
         return lacking_dependencies(job, before) or unsound
 
     def _attempt(self, job: Job, number: int) -> list[runs.RunReport]:
-        try:
-            reports = pipeline.run(self._settings, job, options=pipeline.Options(attempt=number))
-        except JobAlreadyRunning:
-            raise  # whoever runs it counts it
-        except BaseException:
-            self._count(job)
-            raise
-        self._count(job)
-        return reports
-
-    def _count(self, job: Job) -> None:
-        try:
-            with connect(self._settings) as connection:
-                records = runs.last_records(connection, job)
-                failures = runs.consecutive_failures(connection, job)
-        except FeatureStoreError as error:
-            _log.warning("run_not_counted", job=job.name, error=error.message)
-            return
-        if records and records[0]["status"] != "running":
-            self._instruments.count_run(job.name, records, consecutive_failures=failures)
+        return pipeline.run(self._settings, job, options=pipeline.Options(attempt=number))

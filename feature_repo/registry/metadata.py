@@ -17,6 +17,8 @@ from pydantic import (
     model_validator,
 )
 
+from feature_repo.registry.drift_limits import DriftLimits
+
 Default = float | str | tuple[float, ...] | Mapping[str, float] | None
 
 # Single underscores only: `__` joins view and feature in Feast's full names.
@@ -135,6 +137,7 @@ class FeatureVersion(BaseModel):
         default=None, description="What to use instead of a deprecated version: 'name==2.0.0'."
     )
     expectations: Expectations = Expectations()
+    drift: DriftLimits = DriftLimits()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -29,6 +29,10 @@ def schedule(
     expire. After midnight, UTC, the day's snapshot is made, and what is older than the settings
     keep is dropped. What is deployed meanwhile is taken up within a minute.
 
+    After each run its values' drift is measured, beside the jobs, and at most once in
+    FEATURE_STORE_DRIFT_INTERVAL_SECONDS. /metrics tells whether the schedule is alive; how the jobs
+    went is told by `python -m monitoring exporter`.
+
     SIGTERM and SIGINT let running jobs finish. Two schedules may run for the sake of availability:
     a job runs in one of them at a time.
     """
@@ -40,11 +44,12 @@ def schedule(
 
 async def _run(settings: Settings) -> None:
     # Great Expectations is slow to import.
-    from transformations.instrumentation import JobInstruments  # noqa: PLC0415
+    from transformations.drift.after_run import measure_after_run  # noqa: PLC0415
+    from transformations.instrumentation import SchedulerInstruments  # noqa: PLC0415
     from transformations.nightly import keep_snapshots  # noqa: PLC0415
     from transformations.schedule import Schedule  # noqa: PLC0415
 
-    instruments = JobInstruments()
+    instruments = SchedulerInstruments()
     server, _ = start_http_server(
         settings.schedule_metrics_port,
         addr=settings.schedule_metrics_host,
@@ -60,6 +65,7 @@ async def _run(settings: Settings) -> None:
             lambda: scheduled_jobs(read_catalog()),
             instruments,
             nightly=lambda: keep_snapshots(settings),
+            after_run=lambda job: measure_after_run(settings, job),
         ).run(stop)
     finally:
         server.shutdown()

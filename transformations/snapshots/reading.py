@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from feature_repo.registry.metadata import FeatureVersion
 from foundation.errors import ContractViolation
@@ -29,20 +31,46 @@ def read(storage: Storage, feature: FeatureVersion, days: Sequence[date]) -> pa.
     return pa.concat_tables(tables) if tables else schema.empty_table()
 
 
-def _read_day(storage: Storage, feature: FeatureVersion, day: date) -> pa.Table:
-    manifest = storage.manifest(day)
-    if manifest is None:
-        raise ContractViolation(
-            f"there is no snapshot of {day}",
-            hint=f"`python -m transformations snapshot create --day {day}` makes it.",
-        )
-    rows = read_values(storage, manifest, feature)
-    if rows is None:
-        raise ContractViolation(
-            f"the snapshot of {day} does not hold {feature.reference}",
-            hint="It was made before that version was deployed.",
-        )
-    return rows.append_column("snapshot_date", pa.repeat(pa.scalar(day), rows.num_rows))
+def sample(
+    storage: Storage, feature: FeatureVersion, day: date, *, limit: int
+) -> tuple[pa.Array, int]:
+    """
+    Return some of a feature version's values in a day's snapshot; memory grows with the limit only.
+
+    Args:
+        storage: Where snapshots are.
+        feature: Whose values.
+        day: Of the snapshot.
+        limit: Most values.
+
+    Returns:
+        The values, one from each of so many equal stretches of the file and the same ones each
+        time; and how many there are in all.
+
+    Raises:
+        ContractViolation: The day has no snapshot, or it does not hold the feature version.
+    """
+    path = _path(storage, feature, day)
+    with storage.filesystem.open_input_file(path) as source, pq.ParquetFile(source) as file:
+        row_count = file.metadata.num_rows
+        chosen = _stratified(row_count, limit)
+        parts, start = [], 0
+        for batch in file.iter_batches(columns=["feature_value"]):
+            here = chosen[(chosen >= start) & (chosen < start + batch.num_rows)] - start
+            parts.append(batch.column(0).take(pa.array(here)))
+            start += batch.num_rows
+    value_type = snapshot_schema(feature).field("feature_value").type
+    values = pa.concat_arrays(parts) if parts else pa.array([], value_type)
+    return values.cast(value_type), row_count
+
+
+def _stratified(row_count: int, limit: int) -> NDArray[np.int64]:
+    if row_count <= limit:
+        return np.arange(row_count)
+    stretches = np.linspace(0, row_count, limit + 1)
+    chances = np.random.default_rng(row_count).random(limit)
+    positions: NDArray[np.int64] = (stretches[:-1] + chances * np.diff(stretches)).astype(np.int64)
+    return positions
 
 
 def read_values(storage: Storage, manifest: Manifest, feature: FeatureVersion) -> pa.Table | None:
@@ -52,12 +80,42 @@ def read_values(storage: Storage, manifest: Manifest, feature: FeatureVersion) -
     Returns:
         The columns of `snapshot_schema`, by entity id.
     """
+    path = _path_in(storage, manifest, feature)
+    if path is None:
+        return None
+    return pq.read_table(
+        path, filesystem=storage.filesystem, schema=snapshot_schema(feature), partitioning=None
+    )
+
+
+def _read_day(storage: Storage, feature: FeatureVersion, day: date) -> pa.Table:
+    rows = pq.read_table(
+        _path(storage, feature, day),
+        filesystem=storage.filesystem,
+        schema=snapshot_schema(feature),
+        partitioning=None,
+    )
+    return rows.append_column("snapshot_date", pa.repeat(pa.scalar(day), rows.num_rows))
+
+
+def _path(storage: Storage, feature: FeatureVersion, day: date) -> str:
+    manifest = storage.manifest(day)
+    if manifest is None:
+        raise ContractViolation(
+            f"there is no snapshot of {day}",
+            hint=f"`python -m transformations snapshot create --day {day}` makes it.",
+        )
+    path = _path_in(storage, manifest, feature)
+    if path is None:
+        raise ContractViolation(
+            f"the snapshot of {day} does not hold {feature.reference}",
+            hint="It was made before that version was deployed.",
+        )
+    return path
+
+
+def _path_in(storage: Storage, manifest: Manifest, feature: FeatureVersion) -> str | None:
     for file in manifest.files:
         if file.reference == feature.reference:
-            return pq.read_table(
-                storage.path(day_folder(manifest.day), file.path),
-                filesystem=storage.filesystem,
-                schema=snapshot_schema(feature),
-                partitioning=None,
-            )
+            return storage.path(day_folder(manifest.day), file.path)
     return None

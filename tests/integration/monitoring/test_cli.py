@@ -8,6 +8,7 @@ from foundation import clock
 from foundation.postgres import Connection
 from foundation.settings import Settings
 from monitoring import cli
+from tests.integration.monitoring.runs_on_record import insert_run
 
 
 def test_the_exit_code_tells_of_stale_features(applied: Settings, postgres: Connection) -> None:
@@ -21,12 +22,8 @@ def test_the_exit_code_tells_of_stale_features(applied: Settings, postgres: Conn
     assert ("popularity_score", "1.1.0") in watched
     assert ("popularity_score", "2.0.0") not in watched  # staged
     assert ("search_keyword_score", "1.0.0") not in watched  # on demand
-    with postgres.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO feature_latest VALUES ('x', %s, '0.5', %s, %s)",
-            [(*identity, clock.now()) for identity in watched],
-        )
-    postgres.commit()
+    for feature_name, version in watched:
+        insert_run(postgres, feature_name, version=version, started_at=clock.now())
     fresh = runner.invoke(cli.app, ["status"])
     assert fresh.exit_code == 0
     assert all(name in fresh.stdout for name, _ in watched)

@@ -1,1 +1,1 @@
-"""What monitoring says, without servers."""
+"""Monitoring without servers."""

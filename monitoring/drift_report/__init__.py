@@ -1,0 +1,1 @@
+"""A page of plots that shows what has drifted, and how."""

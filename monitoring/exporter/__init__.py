@@ -1,0 +1,1 @@
+"""Prometheus metrics of jobs, features and snapshots, as the tables tell them."""

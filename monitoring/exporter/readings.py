@@ -1,0 +1,112 @@
+"""The parts of the picture, and where each is read."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
+
+from psycopg import sql
+
+from feature_repo.registry.catalog import Catalog, read_catalog
+from feature_repo.registry.metadata import FeatureVersion
+from foundation.postgres import Connection, connect
+from foundation.settings import Settings
+from monitoring.exporter.jobs import read_job_states
+from monitoring.exporter.picture import Picture
+from monitoring.exporter.totals import count_runs, read_totals
+from monitoring.exporter.watch import Reading
+from monitoring.staleness import count_stored, last_published
+from monitoring.watched import watched_features
+from transformations.selection import scheduled_jobs
+from transformations.snapshots.storage import Storage
+from transformations.source_tables import EVENT_TIMES
+
+_STATEMENT_TIMEOUT: LiteralString = "SET statement_timeout = '10min'"
+
+_SCORES = """
+WITH last AS (
+    SELECT DISTINCT ON (feature_name, version, against) feature_name, version, findings
+    FROM drift_measurements WHERE feature_name = ANY(%s)
+    ORDER BY feature_name, version, against, measured_at DESC)
+SELECT feature_name, version, finding ->> 'statistic', max((finding ->> 'score')::float8)
+FROM last, jsonb_array_elements(findings) AS finding
+GROUP BY 1, 2, 3
+"""
+
+
+def readings(settings: Settings) -> list[Reading]:
+    """
+    Return what the exporter reads, the catalog first.
+
+    What an index answers is read often; counts of all values and the snapshots' folder are not.
+    """
+    often = timedelta(seconds=settings.exporter_refresh_seconds)
+    seldom = timedelta(seconds=settings.exporter_count_seconds)
+
+    def registry(_picture: Picture, _now: datetime) -> Mapping[str, Any]:
+        return {"catalog": read_catalog()}
+
+    def runs(picture: Picture, _now: datetime) -> Mapping[str, Any]:
+        with _connection(settings) as connection:
+            count_runs(connection)
+            return {
+                "totals": read_totals(connection),
+                "jobs": read_job_states(connection, _job_names(picture.catalog)),
+                "published": last_published(connection, _watched(picture)),
+            }
+
+    def sources(_picture: Picture, now: datetime) -> Mapping[str, Any]:
+        until = now + timedelta(seconds=settings.clock_skew_seconds)
+        with _connection(settings) as connection:
+            return {"newest_rows": _newest_rows(connection, until=until)}
+
+    def values(picture: Picture, now: datetime) -> Mapping[str, Any]:
+        with _connection(settings) as connection:
+            return {"stored": count_stored(connection, _watched(picture), now=now)}
+
+    def drift(picture: Picture, _now: datetime) -> Mapping[str, Any]:
+        names = [feature.feature_name for feature in _watched(picture)]
+        with _connection(settings) as connection:
+            rows = connection.execute(_SCORES, (names,)).fetchall()
+        return {"drift_scores": {tuple(key): score for *key, score in rows}}
+
+    def snapshots(_picture: Picture, _now: datetime) -> Mapping[str, Any]:
+        days = Storage.open(settings).days()
+        return {"newest_snapshot": days[-1] if days else None}
+
+    return [
+        Reading("registry", often, registry),
+        Reading("runs", often, runs),
+        Reading("sources", often, sources),
+        Reading("drift", often, drift),
+        Reading("values", seldom, values),
+        Reading("snapshots", seldom, snapshots),
+    ]
+
+
+@contextlib.contextmanager
+def _connection(settings: Settings) -> Iterator[Connection]:
+    with connect(settings, autocommit=True) as connection:
+        connection.execute(_STATEMENT_TIMEOUT)
+        yield connection
+
+
+def _job_names(catalog: Catalog | None) -> list[str]:
+    return [] if catalog is None else [job.name for job in scheduled_jobs(catalog)]
+
+
+def _watched(picture: Picture) -> list[FeatureVersion]:
+    return [] if picture.catalog is None else watched_features(picture.catalog)
+
+
+def _newest_rows(connection: Connection, *, until: datetime) -> dict[str, datetime]:
+    """Return the instant of each source table's newest row; rows of the future are a mistake."""
+    found = {}
+    for table, column in EVENT_TIMES.items():
+        query = sql.SQL("SELECT max({column}) FROM {table} WHERE {column} <= %s").format(
+            column=sql.Identifier(column), table=sql.Identifier(table)
+        )
+        row = connection.execute(query, (until,)).fetchone()
+        if row is not None and row[0] is not None:
+            found[table] = row[0]
+    return found

@@ -1,0 +1,1 @@
+"""Have a feature's values drifted away from those of a reference?"""
