@@ -14,6 +14,7 @@ import ibis.expr.types as ir
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
 from feature_repo.stores.sql import known_values_query
 from foundation.errors import DefinitionError
+from transformations.code_form import code_form
 from transformations.jobs import Job
 from transformations.source_tables import SCHEMAS, source_table
 
@@ -114,7 +115,7 @@ def code_fingerprint(job: Job) -> str:
     Return a digest of a job's computation with its parameters; equal code, equal digest.
 
     An expression counts as it is compiled; a model, and what is computed on demand only, by the
-    text of its module and of those computations that it imports from.
+    code of its module and of those computations that it imports from, however that is written.
     """
     digest = hashlib.sha256()
     module = computation_module(job.leader)
@@ -124,7 +125,7 @@ def code_fingerprint(job: Job) -> str:
         digest.update(str(ibis.to_sql(expression, dialect="postgres")).encode())
     if is_model(module) or not has_expression:
         for each in _imported_computations(module):
-            digest.update(inspect.getsource(each).encode())
+            digest.update(code_form(inspect.getsource(each)).encode())
         digest.update(repr(sorted(job.leader.parameters.items())).encode())
     return digest.hexdigest()
 

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
-from feature_repo.registry.metadata import FeatureVersion, Status
+from feature_repo.registry.metadata import Expectations, FeatureVersion, Status
 from feature_repo.registry.plan import Definitions, consumers_of
 from feature_repo.registry.tables import duration_in_words
 
 _HEAD = """\
 # Features
 
-Made by `python -m feature_repo docs` from the definitions; `make check` tells when it is out of
-date.
+Made by `python -m feature_repo docs` from the definitions, as they are with an embedding model;
+`make check` tells when it is out of date.
 
 | feature | of | versions | every | owner | what it is |
 |---|---|---|---|---|---|
@@ -80,21 +80,47 @@ def _facts(feature: FeatureVersion, definitions: Definitions) -> dict[str, str]:
         "owner": feature.owner,
         "type": feature.feature_type
         + (f" of {feature.vector_length}" if feature.vector_length else ""),
+        "of": feature.entity,
         "join keys": _codes(feature.join_keys),
         "computed by": f"[{feature.computation}]({_COMPUTED_IN.format(feature.computation)})",
         "parameters": parameters or "-",
+        "computed together as": f"`{feature.job}`" if feature.job else "-",
         "from": _codes([*feature.source, *feature.dependencies]),
         "every": _frequency(feature),
         "staleness tolerance": duration_in_words(feature.staleness_tolerance),
         "kept in the history every": duration_in_words(feature.history_interval),
         "default": "null" if feature.default is None else f"`{feature.default}`",
+        "default from the values of": f"`{feature.default_values_of}`"
+        if feature.default_values_of
+        else "-",
         "valid range": "-"
         if feature.valid_range is None
         else f"{feature.valid_range[0]:g} to {feature.valid_range[1]:g}",
+        "a run must have": _expectations(feature.expectations),
         "served from": ", ".join(feature.serving_location) or "computed on demand",
         "created, updated": f"{feature.created_at:%Y-%m-%d}, {feature.updated_at:%Y-%m-%d}",
         "used by": ", ".join(consumers_of(feature.reference, definitions, {})) or "-",
     }
+
+
+def _expectations(demanded: Expectations) -> str:
+    words = [
+        f"{demanded.min_row_count:,} rows or more",
+        f"{demanded.min_row_count_ratio:.0%} of the last run's rows",
+        f"a stability index of {demanded.max_stability_index:g} or less",
+    ]
+    if demanded.mean_between is not None:
+        least, greatest = demanded.mean_between
+        words.append(f"a mean of {least:g} to {greatest:g}")
+    words += [
+        f"{share:.0%} nulls or fewer in `{column}`"
+        for column, share in demanded.max_null_shares.items()
+    ]
+    words += [
+        f"{ratio:.0%} of the last run's {metric}"
+        for metric, ratio in demanded.min_metric_ratios.items()
+    ]
+    return ", ".join(words)
 
 
 def _frequency(feature: FeatureVersion) -> str:
