@@ -50,12 +50,7 @@ def job_expression(
         DefinitionError: The job names a computation, source or parameter that does not exist.
     """
     feature = job.leader
-    unknown = [name for name in feature.source if name not in SCHEMAS]
-    if unknown:
-        raise DefinitionError(
-            f"{feature.reference}, source: {unknown[0]!r} is not a source table",
-            hint=f"Source tables are {', '.join(SCHEMAS)}.",
-        )
+    check_sources(feature)
     module = computation_module(feature)
     build: Callable[..., ir.Table] = module.extract if is_model(module) else module.compute
     tables = {name: restrict(name, source_table(name)) for name in feature.source}
@@ -73,6 +68,22 @@ def job_expression(
             f"{feature.reference}, parameters: {error}",
             hint=f"`{build.__name__}` of {module.__name__} says what it takes.",
         ) from error
+
+
+def check_sources(feature: FeatureVersion) -> None:
+    """
+    Do nothing if every source table of a feature version exists.
+
+    Raises:
+        DefinitionError: One does not.
+    """
+    unknown = [name for name in feature.source if name not in SCHEMAS]
+    if unknown:
+        raise DefinitionError(
+            f"{feature.feature_name}.py: {feature.reference}, source: {unknown[0]!r} is not a "
+            "source table",
+            hint=f"Source tables are {', '.join(SCHEMAS)}.",
+        )
 
 
 def dependency_queries(job: Job, *, as_of: datetime) -> dict[str, str]:

@@ -29,6 +29,9 @@ SCHEMAS = {
     "users": ibis.schema({"user_id": "!string", "created_at": f"!{_TIMESTAMP}"}),
 }
 
+# Columns that PostgreSQL keeps up to date itself, and what it derives them from.
+DERIVED_COLUMNS = {"products": {"search_text": ("title", "description")}}
+
 # When a row of the table became known: what `as_of` cuts off.
 EVENT_TIMES = {"events": "event_timestamp", "products": "created_at", "users": "created_at"}
 

@@ -127,6 +127,10 @@ class Computations(Protocol):
         """
         ...
 
+    def tables(self, feature: FeatureVersion) -> Mapping[str, Sequence[str]]:
+        """Return the columns that the source tables of a feature version have."""
+        ...
+
 
 @dataclass(frozen=True)
 class Extensions:

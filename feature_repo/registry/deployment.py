@@ -34,7 +34,9 @@ def computation_facts(features: Sequence[FeatureVersion]) -> dict[str, Computati
     ).computations
     return {
         feature.reference: ComputationFacts(
-            computations.fingerprint(feature, features), computations.columns(feature, features)
+            computations.fingerprint(feature, features),
+            computations.columns(feature, features),
+            computations.tables(feature),
         )
         for feature in features
     }

@@ -1,11 +1,12 @@
 """What is made from what: source columns, feature versions, feature services; pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
 
 from feature_repo.registry.catalog import Catalog
+from feature_repo.registry.metadata import UNKNOWN_COMPUTATION
 from foundation.errors import UnknownNode
 
 
@@ -32,12 +33,13 @@ class Edge:
     Attributes:
         source: A source table, or a feature version's reference.
         target: A feature version's reference, or the name of a feature service.
-        columns: Of a source table, the columns that are read; none: nobody knows which.
+        columns: Of a source table, the columns that are read; None: of what is no table, and where
+            nobody knows which.
     """
 
     source: str
     target: str
-    columns: tuple[str, ...] = ()
+    columns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,12 @@ class Graph:
     Attributes:
         nodes: What each is, by name.
         edges: What is made from what.
+        columns: What each source table has, by name; of a missing one nobody knows.
     """
 
     nodes: Mapping[str, NodeKind]
     edges: Sequence[Edge]
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def levels(self) -> dict[str, int]:
         """Return by node how many steps lie before it, at most; feature services come last."""
@@ -69,16 +73,19 @@ def lineage_graph(catalog: Catalog) -> Graph:
     nodes = dict.fromkeys(tables, NodeKind.TABLE)
     nodes |= {feature.reference: NodeKind.FEATURE for feature in catalog.features}
     nodes |= dict.fromkeys(catalog.services, NodeKind.SERVICE)
-    edges = []
+    edges: list[Edge] = []
+    has: dict[str, Sequence[str]] = {}
     for feature in catalog.features:
-        facts = catalog.computations.get(feature.reference)
+        facts = catalog.computations.get(feature.reference, UNKNOWN_COMPUTATION)
+        has |= facts.tables
         for table in feature.source:
-            columns = tuple(facts.columns.get(table, ())) if facts else ()
-            edges.append(Edge(table, feature.reference, columns))
+            columns = facts.columns.get(table)
+            known = None if columns is None else tuple(columns)
+            edges.append(Edge(table, feature.reference, known))
         edges += [Edge(each, feature.reference) for each in feature.dependencies if each in nodes]
     for name, members in catalog.services.items():
         edges += [Edge(reference, name) for reference in members]
-    return Graph(nodes, edges)
+    return Graph(nodes, edges, has)
 
 
 def around(
@@ -105,6 +112,7 @@ def around(
     return Graph(
         {name: kind for name, kind in graph.nodes.items() if name in named},
         [edge for edge in graph.edges if edge in edges],
+        {name: columns for name, columns in graph.columns.items() if name in named},
     )
 
 
@@ -115,28 +123,40 @@ def _starts(graph: Graph, node: str) -> tuple[list[str], str | None]:
     if versions:
         return versions, None
     table, _, column = node.partition(".")
-    if column and any(edge.source == table and column in edge.columns for edge in graph.edges):
+    known = _columns_of(graph, table)
+    if column in known:
         return [table], column
+    if known:
+        raise UnknownNode(
+            f"{node!r} is no column of the source table {table!r}",
+            hint=f"Its columns are {', '.join(known)}.",
+        )
     raise UnknownNode(
         f"{node!r} is no source table or column, feature or feature service",
-        hint=f"There are {', '.join(graph.nodes)}; of a table, the columns that a feature reads.",
+        hint=f"There are {', '.join(graph.nodes)}; columns are written like events.event_type.",
     )
+
+
+def _columns_of(graph: Graph, table: str) -> Sequence[str]:
+    """Return what a table has, or, of one that was applied before anybody looked, what is read."""
+    read = chain.from_iterable(e.columns or () for e in graph.edges if e.source == table)
+    return graph.columns.get(table) or list(dict.fromkeys(read))
 
 
 def _walk(
     graph: Graph, starts: Iterable[str], way: Direction, depth: int | None, column: str | None
 ) -> Iterator[Edge]:
-    reached = front = set(starts)
+    seen = front = set(starts)
     while front and depth != 0:
         step = [
             edge
             for edge in graph.edges
             if (edge.source if way is Direction.DOWN else edge.target) in front
-            and (column is None or not edge.columns or column in edge.columns)
+            and (column is None or edge.columns is None or column in edge.columns)
         ]
         yield from step
         ends = {edge.target if way is Direction.DOWN else edge.source for edge in step}
-        front = ends - reached
-        reached = reached | front
+        front = ends - seen
+        seen = seen | front
         depth = None if depth is None else depth - 1
         column = None  # beyond the table, what is made from a column is affected whole

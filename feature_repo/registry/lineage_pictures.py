@@ -40,7 +40,7 @@ def lineage_tree(graph: Graph, node: str, direction: Direction, facts: Facts) ->
     def grow(branch: Tree, name: str, columns: tuple[str, ...]) -> None:
         grown = branch.add(_label(graph, name, columns, facts))
         for edge in ends[name]:
-            grow(grown, edge.target if downwards else edge.source, edge.columns)
+            grow(grown, edge.target if downwards else edge.source, edge.columns or ())
 
     for root in [name for name in graph.nodes if name not in inner]:
         grow(tree, root, ())
@@ -55,7 +55,7 @@ def lineage_record(graph: Graph, facts: Facts) -> dict[str, Any]:
             for name, kind in graph.nodes.items()
         ],
         "edges": [
-            {"source": edge.source, "target": edge.target, "columns": list(edge.columns)}
+            {"source": edge.source, "target": edge.target, "columns": list(edge.columns or ())}
             for edge in graph.edges
         ],
     }

@@ -195,10 +195,12 @@ class ComputationFacts:
     Attributes:
         fingerprint: Digest of what it compiles to, with its parameters; "": nobody looked.
         columns: What it reads, by source table; a table that is missing may be read whole.
+        tables: What its source tables have, by table; one that is missing: nobody looked.
     """
 
     fingerprint: str = ""
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 UNKNOWN_COMPUTATION = ComputationFacts()

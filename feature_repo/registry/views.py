@@ -27,6 +27,7 @@ from feature_repo.stores.sql import feature_view_query
 # Tags that are no metadata of the version itself.
 _FINGERPRINT = "computation_fingerprint"
 _COLUMNS = "columns_read"
+_TABLES = "source_columns"
 _FEAST_TYPES: dict[FeatureType, FeastType] = {
     FeatureType.FLOAT: Float64,
     FeatureType.STRING: String,
@@ -39,7 +40,11 @@ def feature_view(
     feature: FeatureVersion, computation: ComputationFacts = UNKNOWN_COMPUTATION
 ) -> FeatureView:
     """Return the feature view of a feature version."""
-    facts = {_FINGERPRINT: computation.fingerprint, _COLUMNS: computation.columns}
+    facts = {
+        _FINGERPRINT: computation.fingerprint,
+        _COLUMNS: computation.columns,
+        _TABLES: computation.tables,
+    }
     tags = {
         **feature.model_dump(mode="json"),
         **{name: fact for name, fact in facts.items() if fact},
@@ -72,7 +77,7 @@ def feature_version(view: FeatureView) -> FeatureVersion:
     Raises:
         pydantic.ValidationError: The view's tags are not those of `feature_view`.
     """
-    facts = (_FINGERPRINT, _COLUMNS)
+    facts = (_FINGERPRINT, _COLUMNS, _TABLES)
     tags = {name: json.loads(value) for name, value in view.tags.items() if name not in facts}
     return FeatureVersion.model_validate_json(json.dumps(tags))
 
@@ -82,6 +87,7 @@ def computation_facts(view: FeatureView) -> ComputationFacts:
     return ComputationFacts(
         fingerprint=json.loads(view.tags.get(_FINGERPRINT, '""')),
         columns=json.loads(view.tags.get(_COLUMNS, "{}")),
+        tables=json.loads(view.tags.get(_TABLES, "{}")),
     )
 
 

@@ -324,7 +324,7 @@ class LineageEdge(BaseModel):
     source: str = Field(examples=["events"])
     target: str = Field(examples=["popularity_score==1.0.0"])
     columns: list[str] = Field(
-        description="Of a source table, those that are read; none: nobody knows which.",
+        description="Of a source table, those that are read; none where nobody knows which.",
         examples=[["event_timestamp", "event_type", "product_id"]],
     )
 

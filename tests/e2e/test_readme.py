@@ -74,8 +74,12 @@ def test_the_readmes_feature_lives_and_leaves(
     assert valkey.exists(KEY)
     retire = (sys.executable, "-m", "feature_repo", "retire", f"{FEATURE}==1.0.0")
     _run(*retire, folder=project, project=project)
+    lifecycle = repo / "lifecycle.yaml"
+    lifecycle.write_text(re.sub("retired_at: .*", "retired_at: 2026-01-02T00:00:00Z", lifecycle.read_text()))
     _run(feast, "apply", folder=repo, project=project)
-    for path in (*added, repo / "lifecycle.yaml"):
+    remove = (sys.executable, "-m", "feature_repo", "remove-retired")
+    _run(*remove, folder=project, project=project)
+    assert not valkey.exists(KEY)
+    for path in (*added, lifecycle):
         path.unlink()
     _run(feast, "apply", folder=repo, project=project)
-    assert not valkey.exists(KEY)

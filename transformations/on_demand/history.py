@@ -23,11 +23,12 @@ from foundation.settings import Settings
 from transformations.columns_read import columns_read
 from transformations.embedding import Embed
 from transformations.embedding.process import open_embedder
-from transformations.expressions import code_fingerprint, computation_module
+from transformations.expressions import check_sources, code_fingerprint, computation_module
 from transformations.jobs import Job, jobs_of
 from transformations.on_demand import execute
 from transformations.on_demand.combination import combined
 from transformations.on_demand.plan import Request
+from transformations.source_tables import SCHEMAS
 from transformations.values import typed_values
 
 Places = npt.NDArray[np.int64]
@@ -88,11 +89,21 @@ class PastComputations:
         Return the columns that a feature version is computed from, by source table.
 
         Args:
-            feature: Whose columns. Of one that is computed on demand only, nobody knows them.
+            feature: Whose columns.
             features: All that are defined.
         """
         found = columns_read(_job_of(feature, features))
         return {table: sorted(columns) for table, columns in sorted(found.items())}
+
+    def tables(self, feature: FeatureVersion) -> Mapping[str, Sequence[str]]:
+        """
+        Return the columns that the source tables of a feature version have.
+
+        Raises:
+            DefinitionError: There is no such table.
+        """
+        check_sources(feature)
+        return {name: list(SCHEMAS[name].names) for name in sorted(feature.source)}
 
 
 def _job_of(feature: FeatureVersion, features: Sequence[FeatureVersion]) -> Job:

@@ -3,6 +3,7 @@
 import pytest
 
 from feature_repo.registry.gather import gather_features
+from foundation.errors import DefinitionError
 from transformations.columns_read import columns_read
 from transformations.jobs import Job, jobs_of
 
@@ -35,7 +36,21 @@ def test_only_what_is_read_counts(job: str, columns: dict[str, set[str]]) -> Non
     assert columns_read(JOBS[job]) == columns
 
 
-def test_nobody_knows_what_a_statement_reads() -> None:
-    """What is computed for requests only has one of its own."""
-    keyword = next(f for f in gather_features() if f.feature_name == "search_keyword_score")
-    assert columns_read(Job((keyword,), ())) == {}
+def _on_demand(feature_name: str) -> Job:
+    """Return a feature that is computed for requests only, by itself."""
+    return Job((next(f for f in gather_features() if f.feature_name == feature_name),), ())
+
+
+def test_what_is_asked_for_requests_counts() -> None:
+    """A column that PostgreSQL derives stands for what it is derived from."""
+    assert columns_read(_on_demand("search_keyword_score")) == {
+        "products": {"created_at", "description", "product_id", "title"}
+    }
+
+
+def test_what_is_read_has_to_be_named() -> None:
+    """Or lineage would miss it."""
+    job = _on_demand("search_keyword_score")
+    elsewhere = job.leader.model_copy(update={"source": ("users",)})
+    with pytest.raises(DefinitionError, match="reads 'products', which is not named"):
+        columns_read(Job((elsewhere,), ()))

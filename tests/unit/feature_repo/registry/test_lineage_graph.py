@@ -21,7 +21,12 @@ COLUMNS = {
 CATALOG = Catalog(
     FEATURES,
     {service.name: service.features for service in gather_services(FEATURES)},
-    {reference: ComputationFacts("", columns) for reference, columns in COLUMNS.items()},
+    {
+        reference: ComputationFacts(
+            "", columns, {"events": ["event_id", "event_type", "product_id", "user_id"]}
+        )
+        for reference, columns in COLUMNS.items()
+    },
 )
 GRAPH = lineage_graph(CATALOG)
 
@@ -54,8 +59,17 @@ def test_up_and_down_and_both() -> None:
     near = around(GRAPH, "recommendation_v1", direction=Direction.UP, depth=1)
     assert set(near.nodes) == {"recommendation_v1", *CATALOG.services["recommendation_v1"]}
     assert len(around(GRAPH, "popularity_score", direction=Direction.UP).nodes) == 5
-    with pytest.raises(UnknownNode, match=r"events\.nothing"):
+    with pytest.raises(UnknownNode, match=r"'events\.nothing' is no column of"):
         around(GRAPH, "events.nothing")
+    with pytest.raises(UnknownNode, match="'nothing' is no source table"):
+        around(GRAPH, "nothing")
+
+
+def test_a_column_that_nothing_reads_is_no_mistake() -> None:
+    """A change of it reaches only what may read any column."""
+    reached = affected("events.event_id")
+    assert "user_activity_level==1.0.0" in reached  # nobody knows which columns it reads
+    assert not reached & COLUMNS.keys()
 
 
 def test_each_node_comes_after_what_it_is_made_from() -> None:
