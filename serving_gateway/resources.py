@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI, Request
 
 from feature_repo.registry.catalog import Catalog
+from foundation.errors import DefinitionError
 from foundation.postgres import Pool, connection_pool
 from foundation.redis import AsyncClient, connect_async
 from foundation.settings import Settings
@@ -76,10 +77,14 @@ async def running(
     read_catalog: Callable[[], Catalog],
 ) -> AsyncIterator[None]:
     """Open the resources of an application in its own process, and close them at its end."""
-    pool = connection_pool(settings)
-    client = connect_async(settings)
-    with open_embedder(settings) as embed:
+    async with contextlib.AsyncExitStack() as stack:
+        pool = connection_pool(settings)
+        stack.push_async_callback(pool.close)
+        client = connect_async(settings)
+        stack.push_async_callback(client.aclose)
+        embed = stack.enter_context(open_embedder(settings))
         resources, background = _build(settings, instruments, read_catalog, client, pool, embed)
+        stack.push_async_callback(resources.online.close)
         app.state.resources = resources
         await asyncio.gather(resources.catalog.refresh(), resources.online.answers())
         await pool.open(wait=False)
@@ -102,9 +107,6 @@ async def running(
             resources.digest.flush()
             instruments.hand_over()
             resources.write_back.close()
-            await resources.online.close()
-            await client.aclose()
-            await pool.close()
 
 
 def _build(
@@ -223,4 +225,7 @@ def _import_computations(catalog: CatalogCache) -> None:
     """Import now what the first request would wait for."""
     if catalog.is_loaded:
         for feature in catalog.current.features:
-            is_computable(feature)
+            try:
+                is_computable(feature)
+            except DefinitionError as error:
+                _log.warning("computation_missing", feature=feature.reference, error=str(error))

@@ -13,7 +13,7 @@ import pyarrow as pa
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.keys import key_values
 from foundation import clock
-from foundation.errors import FeatureStoreError, StoreUnavailable
+from foundation.errors import DefinitionError, FeatureStoreError, StoreUnavailable
 from foundation.postgres import Pool
 from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.columns import Column, Found, Vector
@@ -72,8 +72,12 @@ class OnDemandTier:
         )
 
     def serves(self, feature: FeatureVersion) -> bool:
-        """Tell whether a feature version can be computed for a request."""
-        return is_computable(feature)
+        """Tell whether the code that is here computes a feature version for a request."""
+        try:
+            return is_computable(feature)
+        except DefinitionError:
+            # Deployed from newer code, or older; its stored values are served all the same.
+            return False
 
     async def read(
         self,

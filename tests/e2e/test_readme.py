@@ -75,7 +75,9 @@ def test_the_readmes_feature_lives_and_leaves(
     retire = (sys.executable, "-m", "feature_repo", "retire", f"{FEATURE}==1.0.0")
     _run(*retire, folder=project, project=project)
     lifecycle = repo / "lifecycle.yaml"
-    lifecycle.write_text(re.sub("retired_at: .*", "retired_at: 2026-01-02T00:00:00Z", lifecycle.read_text()))
+    lifecycle.write_text(
+        re.sub("retired_at: .*", "retired_at: 2026-01-02T00:00:00Z", lifecycle.read_text())
+    )
     _run(feast, "apply", folder=repo, project=project)
     remove = (sys.executable, "-m", "feature_repo", "remove-retired")
     _run(*remove, folder=project, project=project)

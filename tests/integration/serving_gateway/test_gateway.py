@@ -1,5 +1,7 @@
 """The gateway answers over HTTP what the stores hold."""
 
+import dataclasses
+
 import httpx
 import pytest
 import redis
@@ -10,7 +12,13 @@ from foundation.settings import Settings
 from serving_gateway.feature_store import FeatureStore
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.resources import Resources, running
-from tests.integration.serving_gateway.conftest import BATCH, read_batch, read_metrics, store_value
+from tests.integration.serving_gateway.conftest import (
+    BATCH,
+    gateway_on,
+    read_batch,
+    read_metrics,
+    store_value,
+)
 
 AFFINITY = '{"BOOKS":0.25,"Spiel & Spaß":1}'
 
@@ -147,3 +155,22 @@ async def test_the_interface_of_the_specification(applied: Settings, valkey: red
         }
         assert await store.get_feature_version("popularity_score") == "1.1.0"
         assert list(await store.list_features()) == list(read_catalog().features)
+
+
+def test_a_feature_of_newer_code_is_served_from_the_stores(
+    settings: Settings, applied: Settings, valkey: redis.Redis
+) -> None:
+    """A gateway that lacks its computation starts, and answers what the stores have."""
+    assert applied
+    deployed = read_catalog()
+    features = [
+        each.model_copy(update={"computation": "newer"})
+        if each.feature_name == "popularity_score"
+        else each
+        for each in deployed.features
+    ]
+    store_value(valkey, "popularity_score", "p1", "0.5")
+    with gateway_on(settings, lambda: dataclasses.replace(deployed, features=features)) as gateway:
+        answer = read_batch(gateway, entity_ids=["p1", "p2"], feature_names=["popularity_score"])
+    assert answer["values"]["p1"] == {"popularity_score": 0.5}
+    assert answer["counts"] == {"online": 1, "default": 1}

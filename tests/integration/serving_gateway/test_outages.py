@@ -22,10 +22,11 @@ from tests.integration.serving_gateway.conftest import (
 )
 
 
-def test_without_redis_defaults_are_served(applied: Settings) -> None:
+def test_without_redis_defaults_are_served(settings: Settings, applied: Settings) -> None:
     """A dead Redis costs values, not answers; readiness tells."""
-    settings = Settings.model_validate({**applied.model_dump(), "redis_url": "redis://127.0.0.1:1"})
-    with gateway_on(settings) as client:
+    assert applied
+    gone = Settings.model_validate({**settings.model_dump(), "redis_url": "redis://127.0.0.1:1"})
+    with gateway_on(gone) as client:
         answer = read_batch(client, entity_ids=["p1"], feature_names=["popularity_score"])
         assert answer["values"] == {"p1": {"popularity_score": 0.1}}
         assert answer["degraded"]
