@@ -58,6 +58,8 @@ check: $(VENV)/.installed-dev  ## Check format, lint, types and imports, as CI d
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/python -m feature_repo docs --check
+	@$(BIN)/python -m monitoring alerts --check
+	@$(BIN)/python -m monitoring dashboards --check
 
 format: $(VENV)/.installed-dev  ## Format the code and mend what can be mended
 	@$(BIN)/ruff format .

@@ -2,6 +2,8 @@
 
 from foundation.cli import new_app, run
 from monitoring.commands import baseline
+from monitoring.commands.alerts import alerts
+from monitoring.commands.dashboards import dashboards
 from monitoring.commands.drift import drift
 from monitoring.commands.exporter import exporter
 from monitoring.commands.parity import parity
@@ -10,6 +12,8 @@ from monitoring.commands.status import status
 app = new_app("WATCH: what is stored, how old it is, and how its computations went.")
 app.command()(status)
 app.command()(exporter)
+app.command()(alerts)
+app.command()(dashboards)
 app.command()(drift)
 app.add_typer(baseline.app, name="baseline")
 app.command()(parity)

@@ -3,7 +3,7 @@
 from feature_repo.registry.catalog import Catalog
 from feature_repo.registry.metadata import FeatureVersion, Status
 
-_LIVE = (Status.ACTIVE, Status.DEPRECATED)
+LIVE = (Status.ACTIVE, Status.DEPRECATED)
 
 
 def watched_features(catalog: Catalog) -> list[FeatureVersion]:
@@ -11,5 +11,5 @@ def watched_features(catalog: Catalog) -> list[FeatureVersion]:
     return [
         feature
         for feature in catalog.features
-        if feature.status in _LIVE and feature.computation_frequency is not None
+        if feature.status in LIVE and feature.computation_frequency is not None
     ]

@@ -1,5 +1,6 @@
 """Real servers for every test that asks for them, started once and emptied before each test."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,10 +23,14 @@ _TABLES = (
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def servers() -> Iterator[Settings]:
     """Settings of a PostgreSQL with our schema and a Valkey, which the whole session shares."""
-    data_dir: Path = tmp_path_factory.mktemp("servers")
-    with pytest.MonkeyPatch.context() as environment:
+    with (
+        # Not pytest's own: when another session starts, PostgreSQL's user may look into it no more.
+        tempfile.TemporaryDirectory(prefix="feature-store-") as folder,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        data_dir = Path(folder)
         # Feast's plugins read the settings from the environment, like everybody else.
         environment.setenv("FEATURE_STORE_DATA_DIR", str(data_dir))
         environment.delenv("FEATURE_STORE_POSTGRES_URL", raising=False)

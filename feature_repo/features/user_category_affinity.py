@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from feature_repo.registry.alert_limits import AlertLimits
 from feature_repo.registry.metadata import Expectations, FeatureType, FeatureVersion, Status
 
 VERSIONS = (
@@ -31,5 +32,7 @@ VERSIONS = (
         computation_frequency=timedelta(days=1),
         history_interval=timedelta(days=1),
         expectations=Expectations(max_null_shares={"products.category": 0.25}),
+        # Visitors without a past are answered with everybody's categories, on purpose.
+        alerts=AlertLimits(hit_rate=0.3, unavailable=0.7),
     ),
 )

@@ -97,6 +97,8 @@ def _facts(feature: FeatureVersion, definitions: Definitions) -> dict[str, str]:
         if feature.valid_range is None
         else f"{feature.valid_range[0]:g} to {feature.valid_range[1]:g}",
         "a run must have": _expectations(feature.expectations),
+        "drift beyond": _drift_limits(feature),
+        "alerts": _alert_limits(feature),
         "served from": ", ".join(feature.serving_location) or "computed on demand",
         "created, updated": f"{feature.created_at:%Y-%m-%d}, {feature.updated_at:%Y-%m-%d}",
         "used by": ", ".join(consumers_of(feature.reference, definitions, {})) or "-",
@@ -121,6 +123,22 @@ def _expectations(demanded: Expectations) -> str:
         for metric, ratio in demanded.min_metric_ratios.items()
     ]
     return ", ".join(words)
+
+
+def _drift_limits(feature: FeatureVersion) -> str:
+    if feature.computation_frequency is None:
+        return "-"
+    limits = feature.drift.model_dump(exclude_none=True)
+    return ", ".join(f"{statistic} {limit:g}" for statistic, limit in limits.items()) or "-"
+
+
+def _alert_limits(feature: FeatureVersion) -> str:
+    limits, words = feature.alerts, []
+    if limits.hit_rate is not None and feature.serving_location:
+        words.append(f"less than {limits.hit_rate:.0%} from Redis")
+    if limits.unavailable is not None:
+        words.append(f"more than {limits.unavailable:.0%} defaults")
+    return ", ".join(words) or "-"
 
 
 def _frequency(feature: FeatureVersion) -> str:

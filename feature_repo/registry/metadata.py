@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from feature_repo.registry.alert_limits import AlertLimits
 from feature_repo.registry.drift_limits import DriftLimits
 
 Default = float | str | tuple[float, ...] | Mapping[str, float] | None
@@ -138,6 +139,7 @@ class FeatureVersion(BaseModel):
     )
     expectations: Expectations = Expectations()
     drift: DriftLimits = DriftLimits()
+    alerts: AlertLimits = AlertLimits()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -17,7 +17,7 @@ from monitoring.exporter import totals
 from monitoring.exporter.jobs import JobState
 from monitoring.exporter.picture import Picture
 from monitoring.exporter.totals import Total
-from monitoring.watched import watched_features
+from monitoring.watched import LIVE, watched_features
 from transformations.drift.records import DETECTED
 from transformations.selection import scheduled_jobs
 from transformations.snapshots.manifest import midnight
@@ -198,6 +198,16 @@ def _of_features(picture: Picture, catalog: Catalog, now: datetime) -> Iterator[
             if job.leader.computation_frequency is not None
         ),
     )
+    yield _gauge(
+        "batch_job_info",
+        "1 for each feature version that a job computes.",
+        ["job_name", "feature_name", "version"],
+        (
+            ([job.name, feature.feature_name, feature.version], 1)
+            for job in jobs
+            for feature in job.features
+        ),
+    )
     statuses = Counter(feature.status for feature in catalog.features)
     yield _gauge(
         "feature_versions",
@@ -237,12 +247,47 @@ def _of_features(picture: Picture, catalog: Catalog, now: datetime) -> Iterator[
             if feature.reference in values
         ]
         yield _gauge(name, help_text, ["feature_name", "version"], samples)
+    yield from _limits(catalog)
+    yield _gauge(
+        "feature_failed_checks",
+        "Quality checks that the last ended run failed.",
+        ["feature_name", "version"],
+        picture.failed_checks.items(),
+    )
+    yield _gauge(
+        "feature_drifting",
+        "1 if the last measurement found drift, else 0.",
+        ["feature_name", "version"],
+        picture.drifting.items(),
+    )
     yield _gauge(
         "feature_drift_score",
         "How far the last measurement found values to be from their reference, by statistic.",
         ["feature_name", "version", "statistic"],
         picture.drift_scores.items(),
     )
+
+
+def _limits(catalog: Catalog) -> Iterator[Metric]:
+    live = [feature for feature in catalog.features if feature.status in LIVE]
+    for name, help_text, limits in (
+        (
+            "feature_hit_rate_limit_ratio",
+            "Least share of served values that is to come from Redis.",
+            [(f, f.alerts.hit_rate) for f in live if "redis" in f.serving_location],
+        ),
+        (
+            "feature_unavailable_limit_ratio",
+            "Greatest share of served values that may be defaults.",
+            [(f, f.alerts.unavailable) for f in live],
+        ),
+    ):
+        samples = [
+            ([feature.feature_name, feature.version], limit)
+            for feature, limit in limits
+            if limit is not None
+        ]
+        yield _gauge(name, help_text, ["feature_name", "version"], samples)
 
 
 def _age(now: datetime, instant: datetime) -> float:

@@ -47,7 +47,11 @@ class Picture:
         published: Instant of each version's last successful run, by reference.
         newest_rows: Instant of each source table's newest row.
         stored: What feature_latest holds of each version, by reference.
+        failed_checks: Checks that the last ended run of each version failed, by feature name and
+            version.
         drift_scores: By feature name, version and statistic.
+        drifting: Whether the last measurements of each version found drift, by feature name and
+            version.
         newest_snapshot: Its day; None if there is no snapshot.
     """
 
@@ -58,5 +62,7 @@ class Picture:
     published: Mapping[str, datetime] = field(default_factory=dict)
     newest_rows: Mapping[str, datetime] = field(default_factory=dict)
     stored: Mapping[str, Stored] = field(default_factory=dict)
+    failed_checks: Mapping[tuple[str, str], int] = field(default_factory=dict)
     drift_scores: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
+    drifting: Mapping[tuple[str, str], bool] = field(default_factory=dict)
     newest_snapshot: date | None = None

@@ -1,7 +1,7 @@
 """The parts of the picture, and where each is read."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
@@ -23,14 +23,22 @@ from transformations.source_tables import EVENT_TIMES
 
 _STATEMENT_TIMEOUT: LiteralString = "SET statement_timeout = '10min'"
 
-_SCORES = """
-WITH last AS (
-    SELECT DISTINCT ON (feature_name, version, against) feature_name, version, findings
-    FROM drift_measurements WHERE feature_name = ANY(%s)
-    ORDER BY feature_name, version, against, measured_at DESC)
-SELECT feature_name, version, finding ->> 'statistic', max((finding ->> 'score')::float8)
-FROM last, jsonb_array_elements(findings) AS finding
-GROUP BY 1, 2, 3
+_LAST_MEASUREMENTS = """
+SELECT DISTINCT ON (feature_name, version, against) feature_name, version, drifted, findings
+FROM drift_measurements WHERE feature_name = ANY(%s)
+ORDER BY feature_name, version, against, measured_at DESC
+"""
+
+_FAILED_CHECKS = """
+SELECT feature_name, version, count(*) FILTER (WHERE NOT (found ->> 'success')::boolean)
+FROM unnest(%s::text[], %s::text[]) AS watched (feature_name, version)
+CROSS JOIN LATERAL (
+    SELECT checks FROM computation_runs AS run
+    WHERE run.feature_name = watched.feature_name AND run.version = watched.version
+      AND NOT backfill AND status IN ('succeeded', 'failed')
+    ORDER BY started_at DESC LIMIT 1) AS last
+LEFT JOIN LATERAL jsonb_array_elements(checks) AS found ON true
+GROUP BY 1, 2
 """
 
 
@@ -53,6 +61,7 @@ def readings(settings: Settings) -> list[Reading]:
                 "totals": read_totals(connection),
                 "jobs": read_job_states(connection, _job_names(picture.catalog)),
                 "published": last_published(connection, _watched(picture)),
+                "failed_checks": _failed_checks(connection, _watched(picture)),
             }
 
     def sources(_picture: Picture, now: datetime) -> Mapping[str, Any]:
@@ -67,8 +76,17 @@ def readings(settings: Settings) -> list[Reading]:
     def drift(picture: Picture, _now: datetime) -> Mapping[str, Any]:
         names = [feature.feature_name for feature in _watched(picture)]
         with _connection(settings) as connection:
-            rows = connection.execute(_SCORES, (names,)).fetchall()
-        return {"drift_scores": {tuple(key): score for *key, score in rows}}
+            rows = connection.execute(_LAST_MEASUREMENTS, (names,)).fetchall()
+        scores: dict[tuple[str, str, str], float] = {}
+        drifting: dict[tuple[str, str], bool] = {}
+        for feature_name, version, drifted, findings in rows:
+            drifting[feature_name, version] = drifted or drifting.get(
+                (feature_name, version), False
+            )
+            for finding in findings:
+                key = (feature_name, version, finding["statistic"])
+                scores[key] = max(finding["score"], scores.get(key, 0.0))
+        return {"drift_scores": scores, "drifting": drifting}
 
     def snapshots(_picture: Picture, _now: datetime) -> Mapping[str, Any]:
         days = Storage.open(settings).days()
@@ -97,6 +115,14 @@ def _job_names(catalog: Catalog | None) -> list[str]:
 
 def _watched(picture: Picture) -> list[FeatureVersion]:
     return [] if picture.catalog is None else watched_features(picture.catalog)
+
+
+def _failed_checks(
+    connection: Connection, features: Sequence[FeatureVersion]
+) -> dict[tuple[str, str], int]:
+    names, versions = [f.feature_name for f in features], [f.version for f in features]
+    rows = connection.execute(_FAILED_CHECKS, (names, versions)).fetchall()
+    return {(feature_name, version): count for feature_name, version, count in rows}
 
 
 def _newest_rows(connection: Connection, *, until: datetime) -> dict[str, datetime]:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from psycopg.types.json import Jsonb
 
 from foundation import clock
 from foundation.postgres import Connection
@@ -140,6 +141,37 @@ def test_gauges_tell_how_features_are(told: Settings, postgres: Connection) -> N
     assert (sample("feature_versions", status="active") or 0) > 5
     assert sample("feature_registry_reachable") == 1
     assert sample("exporter_last_scrape_success") == 1
+
+
+def test_what_alerts_look_at(told: Settings, postgres: Connection) -> None:
+    """The last run's failed checks, the last measurements' drift, and each feature's limits."""
+    for against, minutes, drifted in (("last", 9, True), ("last", 5, False), ("baseline", 5, True)):
+        postgres.execute(
+            """
+            INSERT INTO drift_measurements VALUES
+                (gen_random_uuid(), 'popularity_score', '1.0.0', %s, %s, '2026-01-01', 1, 1, %s, %s)
+            """,
+            (
+                clock.now() - timedelta(minutes=minutes),
+                against,
+                drifted,
+                Jsonb([{"statistic": "psi", "score": minutes}]),
+            ),
+        )
+    postgres.commit()
+    popularity = {"feature_name": "popularity_score", "version": "1.0.0"}
+    sample = _read(told)
+    assert sample("feature_failed_checks", **popularity) == 1
+    assert sample("feature_drifting", **popularity) == 1  # away from the baseline still
+    assert sample("feature_drift_score", statistic="psi", **popularity) == 5
+    assert sample("feature_hit_rate_limit_ratio", **popularity) == 0.6
+    assert sample("feature_unavailable_limit_ratio", **popularity) == 0.05
+    keyword = {"feature_name": "search_keyword_score", "version": "1.0.0"}
+    assert sample("feature_hit_rate_limit_ratio", **keyword) is None  # never in Redis
+    assert sample("feature_unavailable_limit_ratio", **keyword) == 0.05
+    assert sample("batch_job_info", job_name=JOB, **popularity) == 1
+    insert_run(postgres, "popularity_score", started_at=clock.now(), checks=(PASSED,))
+    assert _read(told)("feature_failed_checks", **popularity) == 0
 
 
 def test_a_dead_store_costs_no_metric(told: Settings) -> None:

@@ -1,0 +1,57 @@
+"""`alerts`: the rules by which Prometheus tells somebody."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from foundation.cli import console
+from foundation.settings import PROJECT_ROOT
+from monitoring.alerts import ALERTS
+from monitoring.alerts.rules_file import rules_yaml
+
+RULES_FILE = PROJECT_ROOT / "deploy" / "prometheus" / "rules.yml"
+
+
+def alerts(
+    *,
+    out: Annotated[Path, typer.Option(help="The file to write, or to compare with.")] = RULES_FILE,
+    runbooks: Annotated[
+        str, typer.Option(help="Where the runbooks are published; alerts link there.")
+    ] = "docs/runbooks",
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit code 2 if the file is out of date.")
+    ] = False,
+    show: Annotated[
+        bool, typer.Option("--list", help="Only show what there is to be told of.")
+    ] = False,
+) -> None:
+    """
+    Write the alerts as rules of Prometheus.
+
+    Thresholds of a feature (staleness tolerance, hit rate, share of defaults, drift) and of a job
+    (interval, usual duration) are metrics of the exporter, so the rules need not be written anew
+    when a feature is added.
+    """
+    if show:
+        console.print(_table())
+        return
+    text = rules_yaml(ALERTS, runbooks=runbooks)
+    if not check:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+        console.print(f"Wrote {out}", highlight=False)
+    elif not out.exists() or out.read_text(encoding="utf-8") != text:
+        console.print(f"{out.name} is out of date: run `python -m monitoring alerts`.")
+        raise typer.Exit(2)
+
+
+def _table() -> Table:
+    table = Table(title="Alerts")
+    for heading in ("alert", "severity", "after", "what it means"):
+        table.add_column(heading)
+    for alert in ALERTS:
+        hold = f"{alert.hold.total_seconds() / 60:g} min" if alert.hold else "at once"
+        table.add_row(alert.name, alert.severity, hold, alert.description)
+    return table

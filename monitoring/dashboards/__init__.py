@@ -1,0 +1,1 @@
+"""What people look at: dashboards of Grafana, as code."""
