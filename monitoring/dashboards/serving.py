@@ -207,7 +207,7 @@ def serving() -> dashboard.Dashboard:
                 "Requests in an hour that were served one; their callers must move.",
                 query(
                     "sum by (feature_name, version) "
-                    f"(increase(feature_deprecated_requests_total{_OF}[1h]))",
+                    f"(increase(feature_deprecated_requests_total{_OF}[1h])) or vector(0)",
                     "{{feature_name}}=={{version}}",
                 ),
             )

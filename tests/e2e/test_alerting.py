@@ -1,0 +1,223 @@
+"""What breaks is told, once and by its name, and that it is mended, too."""
+
+import contextlib
+import json
+import math
+import os
+import re
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from feature_repo.stores.schema import migrate
+from foundation import clock, embedded
+from foundation.postgres import connect
+from foundation.redis import connect as connect_redis
+from foundation.settings import PROJECT_ROOT, Settings, load_settings
+from tests.e2e.watching import ALERTMANAGER, PROMETHEUS, Watched, eventually, stores, watchers
+from transformations.generated_tables import load_tables
+from transformations.generator import Shop
+
+pytestmark = pytest.mark.skipif(
+    PROMETHEUS is None or ALERTMANAGER is None,
+    reason="Debian's prometheus and prometheus-alertmanager are not installed",
+)
+
+BURST = """
+INSERT INTO events
+SELECT 'bot' || n, (SELECT min(user_id) FROM users), (SELECT min(product_id) FROM products), 'view',
+       now() - interval '1 second'
+FROM generate_series(1, 50000) AS n
+"""
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[tuple[Watched, Settings]]:
+    """Yield a store that has computed all values, as of midnight and now."""
+    with (
+        tempfile.TemporaryDirectory(prefix="feature-store-") as folder,
+        stores(Path(folder)) as store,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        for name, value in store.environment.items():
+            if name.startswith("FEATURE_STORE_"):
+                environment.setenv(name, value)
+        for name in ("FEATURE_STORE_POSTGRES_URL", "FEATURE_STORE_REDIS_URL"):
+            environment.delenv(name, raising=False)
+        settings, now = load_settings(), clock.now()
+        migrate(settings)
+        made = Shop(users=150, products=200, events=12_000, days=60, seed=3, until=now)
+        load_tables(settings, made)
+        store.run("feast.cli.cli", "--chdir", str(PROJECT_ROOT / "feature_repo"), "apply")
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        store.run("transformations", "run", "--all", "--as-of", midnight.isoformat())
+        store.run("transformations", "snapshot", "create")
+        store.run("transformations", "run", "--all")
+        yield store, settings
+
+
+@pytest.fixture(scope="module")
+def watched(shop: tuple[Watched, Settings]) -> Iterator[tuple[Watched, Settings]]:
+    """Yield a store that is used and watched, and of which nobody is told anything."""
+    store, settings = shop
+    with (
+        _module(store, "gateway", "serving_gateway", "serve", "--port"),
+        _module(store, "exporter", "monitoring", "exporter", "--port"),
+        _module(store, "scheduler", "transformations", "schedule", "--metrics-port"),
+        _callers(store, settings),
+        watchers(store),
+    ):
+        eventually(
+            lambda: store.asked("sum(up)") == [3.0] and not store.firing(),
+            within=90,
+            why=lambda: (store.asked("up"), store.firing()),
+        )
+        store.told.clear()
+        yield store, settings
+
+
+def _module(store: Watched, name: str, *command: str) -> contextlib.AbstractContextManager[None]:
+    """Run one of our modules at its port, which ends the command."""
+    return store.running(name, sys.executable, "-m", *command, str(store.ports[name]))
+
+
+@contextlib.contextmanager
+def _callers(store: Watched, settings: Settings) -> Iterator[None]:
+    """Ask the gateway all the time, while the shop goes on."""
+    done = threading.Event()
+    asked = {
+        "entity_ids": _products(settings),
+        "feature_names": ["popularity_score", "product_freshness_score"],
+    }
+
+    def call() -> None:
+        with httpx.Client(base_url=store.url("gateway"), timeout=5) as client:
+            while not done.wait(0.1):
+                with contextlib.suppress(httpx.HTTPError):
+                    client.post("/v1/features/batch", json=asked)
+
+    def sell() -> None:
+        number = 0
+        with connect(settings, autocommit=True) as connection:
+            while not done.wait(1):
+                number += 1
+                connection.execute(
+                    """
+                    INSERT INTO events
+                    SELECT %s, user_id, product_id, 'view', %s FROM events
+                    WHERE event_id NOT LIKE 'bot%%' LIMIT 1
+                    """,
+                    (f"now{number}", clock.now() - timedelta(seconds=1)),
+                )
+
+    threads = [threading.Thread(target=work) for work in (call, sell)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+def _products(settings: Settings) -> list[str]:
+    with connect(settings) as connection:
+        return [row[0] for row in connection.execute("SELECT product_id FROM products LIMIT 20")]
+
+
+def _is_told(store: Watched, alert: str) -> None:
+    """Wait until an alert is told, and see that no other one is."""
+    eventually(
+        lambda: (alert, "firing") in store.told,
+        within=60,
+        why=lambda: (store.told, store.firing()),
+    )
+    assert {name for name, _ in store.told} == {alert}
+
+
+def _is_mended(store: Watched, alert: str) -> None:
+    """Wait until an alert's end is told, and nothing fires any more."""
+    eventually(
+        lambda: (alert, "resolved") in store.told and not store.firing(),
+        within=90,
+        why=lambda: (store.told, store.firing()),
+    )
+    assert {name for name, _ in store.told} == {alert}
+    store.told.clear()
+
+
+def test_redis_dies(watched: tuple[Watched, Settings]) -> None:
+    """PostgreSQL stands in; low hit rates and jobs that can't publish are held back."""
+    store, settings = watched
+    with connect_redis(settings) as client:
+        process = client.info("server")["process_id"]
+    os.kill(process, signal.SIGKILL)
+    _is_told(store, "OnlineTierOpen")
+    embedded.start(settings.data_dir)
+    _is_mended(store, "OnlineTierOpen")
+
+
+def test_events_are_poisoned(watched: tuple[Watched, Settings]) -> None:
+    """The check is told that kept the values back, not the run that it failed."""
+    store, settings = watched
+    with connect(settings, autocommit=True) as connection:
+        connection.execute(BURST)
+        store.run("transformations", "run", "popularity_score==1.0.0", expect=1)
+        _is_told(store, "QualityCheckFailed")
+        assert "JobFailed" in store.firing()
+        connection.execute("DELETE FROM events WHERE event_id LIKE 'bot%'")
+        store.run("transformations", "run", "popularity_score")
+        _is_mended(store, "QualityCheckFailed")
+
+
+def test_a_feature_shifts(watched: tuple[Watched, Settings]) -> None:
+    """Against the last snapshot; a run that brings the values back ends it."""
+    store, settings = watched
+    with connect(settings, autocommit=True) as connection:
+        connection.execute(
+            """
+            UPDATE feature_latest SET feature_value = to_json(feature_value::text::float8 * 0.5)
+            WHERE feature_name = 'product_freshness_score'
+            """
+        )
+    store.run("monitoring", "drift", "product_freshness_score", expect=2)
+    _is_told(store, "FeatureDrifted")
+    store.run("transformations", "run", "product_freshness_score")
+    store.run("monitoring", "drift", "product_freshness_score")
+    _is_mended(store, "FeatureDrifted")
+
+
+def test_every_panel_shows_something(watched: tuple[Watched, Settings]) -> None:
+    """Each query of each dashboard has an answer while the store is used."""
+    store, _ = watched
+    silent = [
+        (file.stem, panel["title"], target["expr"])
+        for file in sorted((PROJECT_ROOT / "deploy/grafana/dashboards").glob("*.json"))
+        for panel in json.loads(file.read_text())["panels"]
+        for target in panel.get("targets", ())
+        if not _answers(store, target["expr"])
+    ]
+    assert not silent
+
+
+def test_the_schedule_stops(watched: tuple[Watched, Settings]) -> None:
+    """It is told before anything is late."""
+    store, _ = watched
+    store.processes["scheduler"].kill()
+    _is_told(store, "SchedulerDown")
+    with _module(store, "scheduler", "transformations", "schedule", "--metrics-port"):
+        _is_mended(store, "SchedulerDown")
+
+
+def _answers(store: Watched, expression: str) -> bool:
+    filled = re.sub(r"\$(feature_name|job_name)", ".*", expression)
+    values = store.asked(filled.replace("$__rate_interval", "30s"))
+    return any(not math.isnan(value) for value in values)
