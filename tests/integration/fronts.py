@@ -60,9 +60,12 @@ class Front:
         started.set_result(None)
         await stop.wait()
         server.close()
-        for writer in self._open.values():
-            writer.transport.abort()
-        await asyncio.gather(*self._open)
+        # A connection that came just now is served by a task, and may not be open yet.
+        while serving := asyncio.all_tasks() - {asyncio.current_task()}:
+            for writer in self._open.values():
+                writer.transport.abort()
+            await asyncio.wait(serving, timeout=0.1)
+        await asyncio.sleep(0)  # or aborted transports would not be closed
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

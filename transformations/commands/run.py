@@ -67,8 +67,8 @@ def run_features(
     Compute features and publish their values to PostgreSQL and Redis.
 
     Inputs and outputs must pass the quality gate; otherwise the previous values stay. A job that
-    fails does not stop the others, but those that depend on it are skipped; the exit code is then
-    1. Running again for the same instant changes nothing.
+    fails does not stop the others, but those that depend on it are skipped; the exit code
+    is then 1. Running again for the same instant changes nothing.
     """
     # Great Expectations is slow to import.
     from transformations.engines.sources import Sources  # noqa: PLC0415
