@@ -4,6 +4,7 @@ from foundation.cli import new_app, run
 from transformations.commands.backfill import backfill
 from transformations.commands.compute import compute
 from transformations.commands.generate import generate
+from transformations.commands.nightly import nightly
 from transformations.commands.plot import plot
 from transformations.commands.run import run_features
 from transformations.commands.runs import show_runs
@@ -18,6 +19,7 @@ app.command(name="plot")(plot)
 app.command(name="backfill")(backfill)
 app.command(name="compute")(compute)
 app.command(name="schedule")(schedule)
+app.command(name="nightly")(nightly)
 app.command(name="generate")(generate)
 app.add_typer(snapshot_app, name="snapshot")
 

@@ -1,4 +1,4 @@
-"""The rules of Prometheus, as YAML."""
+"""The rules of Prometheus, as YAML: a file of its own, and a resource of Kubernetes."""
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -19,10 +19,29 @@ def rules_yaml(alerts: Iterable[Alert], *, runbooks: str) -> str:
         alerts: Each becomes a rule.
         runbooks: Where the runbooks are: a URL, or a folder of the repository.
     """
-    rules = [_rule(alert, runbooks) for alert in alerts]
-    groups = {"groups": [{"name": "feature-store", "rules": rules}]}
-    text: str = yaml.safe_dump(groups, sort_keys=False, allow_unicode=True, width=100)
+    return _yaml(_groups(alerts, runbooks))
+
+
+def prometheus_rule_yaml(alerts: Iterable[Alert], *, runbooks: str) -> str:
+    """Return the same for the Prometheus operator."""
+    return _yaml(
+        {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "PrometheusRule",
+            "metadata": {"name": "feature-store"},
+            "spec": _groups(alerts, runbooks),
+        }
+    )
+
+
+def _yaml(content: Mapping[str, Any]) -> str:
+    text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
     return _HEADER + text
+
+
+def _groups(alerts: Iterable[Alert], runbooks: str) -> Mapping[str, Any]:
+    rules = [_rule(alert, runbooks) for alert in alerts]
+    return {"groups": [{"name": "feature-store", "rules": rules}]}
 
 
 def _rule(alert: Alert, runbooks: str) -> Mapping[str, Any]:

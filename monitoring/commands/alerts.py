@@ -9,26 +9,32 @@ from rich.table import Table
 from foundation.cli import console
 from foundation.settings import PROJECT_ROOT
 from monitoring.alerts import ALERTS
-from monitoring.alerts.rules_file import rules_yaml
+from monitoring.alerts.rules_file import prometheus_rule_yaml, rules_yaml
 
-RULES_FILE = PROJECT_ROOT / "deploy" / "prometheus" / "rules.yml"
+DEPLOY_FOLDER = PROJECT_ROOT / "deploy"
+_FILES = {
+    "prometheus/rules.yml": rules_yaml,
+    "kubernetes/base/prometheus-rule.yaml": prometheus_rule_yaml,
+}
 
 
 def alerts(
     *,
-    out: Annotated[Path, typer.Option(help="The file to write, or to compare with.")] = RULES_FILE,
+    out: Annotated[
+        Path, typer.Option(help="The folder to write to, or to compare with.")
+    ] = DEPLOY_FOLDER,
     runbooks: Annotated[
         str, typer.Option(help="Where the runbooks are published; alerts link there.")
     ] = "docs/runbooks",
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit code 2 if the file is out of date.")
+        bool, typer.Option("--check", help="Write nothing; exit code 2 if a file is out of date.")
     ] = False,
     show: Annotated[
         bool, typer.Option("--list", help="Only show what there is to be told of.")
     ] = False,
 ) -> None:
     """
-    Write the alerts as rules of Prometheus.
+    Write the alerts as rules of Prometheus: a file, and a resource for Kubernetes.
 
     Thresholds of a feature (staleness tolerance, hit rate, share of defaults, drift) and of a job
     (interval, usual duration) are metrics of the exporter, so the rules need not be written anew
@@ -37,14 +43,15 @@ def alerts(
     if show:
         console.print(_table())
         return
-    text = rules_yaml(ALERTS, runbooks=runbooks)
-    if not check:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
-        console.print(f"Wrote {out}", highlight=False)
-    elif not out.exists() or out.read_text(encoding="utf-8") != text:
-        console.print(f"{out.name} is out of date: run `python -m monitoring alerts`.")
-        raise typer.Exit(2)
+    for name, write in _FILES.items():
+        path, text = out / name, write(ALERTS, runbooks=runbooks)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            console.print(f"Wrote {path}", highlight=False)
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            console.print(f"{path.name} is out of date: run `python -m monitoring alerts`.")
+            raise typer.Exit(2)
 
 
 def _table() -> Table:
