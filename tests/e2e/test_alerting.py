@@ -72,15 +72,27 @@ def watched(shop: tuple[Watched, Settings]) -> Iterator[tuple[Watched, Settings]
         _module(store, "exporter", "monitoring", "exporter", "--port"),
         _module(store, "scheduler", "transformations", "schedule", "--metrics-port"),
         _callers(store, settings),
+        _once_they_answer(store),
         watchers(store),
     ):
         eventually(
-            lambda: store.asked("sum(up)") == [3.0] and not store.firing(),
-            within=90,
-            why=lambda: (store.asked("up"), store.firing()),
+            lambda: store.asked("sum(up)") == [3.0],
+            within=60,
+            why=lambda: store.asked("up"),
         )
-        store.told.clear()
         yield store, settings
+
+
+@contextlib.contextmanager
+def _once_they_answer(store: Watched) -> Iterator[None]:
+    """Go on when every process answers: before that, it is told that they are down."""
+    for name in ("gateway", "exporter", "scheduler"):
+        eventually(
+            lambda name=name: httpx.get(f"{store.url(name)}/metrics").status_code == 200,  # type: ignore[misc]  # it can't infer the default
+            within=90,
+            why=lambda name=name: (store.folder / f"{name}.log").read_text(),  # type: ignore[misc]
+        )
+    yield
 
 
 def _module(store: Watched, name: str, *command: str) -> contextlib.AbstractContextManager[None]:
@@ -140,7 +152,7 @@ def _is_told(store: Watched, alert: str) -> None:
         within=60,
         why=lambda: (store.told, store.firing()),
     )
-    assert {name for name, _ in store.told} == {alert}
+    assert {name for name, _ in store.told} == {alert}, store.told
 
 
 def _is_mended(store: Watched, alert: str) -> None:
