@@ -72,7 +72,7 @@ lock: install  ## Lock the newest allowed versions of all dependencies
 	@$(PIP) install uv
 	@$(LOCK) --extra demo --extra dev --upgrade --output-file requirements-dev.lock
 	@$(LOCK) --extra demo --constraint requirements-dev.lock --output-file requirements.lock
-	@$(LOCK) --extra openlineage --constraint requirements-dev.lock --output-file deploy/requirements.lock
+	@$(LOCK) --extra openlineage --extra otel --constraint requirements-dev.lock --output-file deploy/requirements.lock
 
 bench: $(VENV)/.installed-dev  ## Measure speed
 	@$(BIN)/python -m benchmarks

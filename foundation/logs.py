@@ -6,6 +6,7 @@ import sys
 import structlog
 
 from foundation.settings import Settings
+from foundation.tracing import with_trace_id
 
 
 def configure_logs(settings: Settings) -> None:
@@ -21,6 +22,7 @@ def configure_logs(settings: Settings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            with_trace_id,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(

@@ -171,6 +171,12 @@ class Settings(BaseSettings):
     )
     schedule_metrics_host: str = "127.0.0.1"
     schedule_metrics_port: int = Field(default=9108, ge=0, le=65535)
+    traces_endpoint: str | None = Field(
+        default=None, description="Where traces are sent, as OTLP over HTTP; unset: nowhere."
+    )
+    traces_sampled_share: float = Field(
+        default=0.01, ge=0, le=1, description="Share of traces that are sent."
+    )
     exporter_host: str = "127.0.0.1"
     exporter_port: int = Field(default=9109, ge=0, le=65535)
     exporter_refresh_seconds: float = Field(

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from feature_repo.registry.catalog import Catalog, read_catalog
 from foundation.settings import Settings
+from foundation.tracing import traced
 from serving_gateway.api import administration, feast, features, lineage, operations, problems
 from serving_gateway.api.documentation import TAGS
 from serving_gateway.api.middleware import RequestMiddleware
@@ -59,6 +60,7 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(traced(settings, "feature-gateway"))
             if authenticator is not None:
                 await stack.enter_async_context(authenticator.running())
                 await stack.enter_async_context(refusals.recording(authenticator))

@@ -11,6 +11,7 @@ from feature_repo.registry.metadata import FeatureVersion, Status
 from foundation import clock
 from foundation.errors import LimitExceeded
 from foundation.settings import Settings
+from foundation.tracing import span
 from serving_gateway.answers import Answer, EntityAnswer, RowAnswer
 from serving_gateway.candidates import Candidates, row_columns
 from serving_gateway.catalog_cache import CatalogCache
@@ -210,13 +211,15 @@ class FeatureStore:
             wanted = reading.missing(tier.serves)
             if not wanted:
                 continue
-            started = time.perf_counter()
-            found = await tier.read(
-                [c.column.only(c.missing) for c in wanted],
-                is_timed=is_timed or is_sample or is_kept,
-                deadline=deadline,
-            )
-            self._instruments.observe_retrieval(tier.name, time.perf_counter() - started)
+            with span(tier.name) as traced_read:
+                traced_read.note({"feature_store.values": sum(len(c.missing) for c in wanted)})
+                started = time.perf_counter()
+                found = await tier.read(
+                    [c.column.only(c.missing) for c in wanted],
+                    is_timed=is_timed or is_sample or is_kept,
+                    deadline=deadline,
+                )
+                self._instruments.observe_retrieval(tier.name, time.perf_counter() - started)
             # Timestamps that every request of a caller brings would be more than a sample.
             self._take(
                 tier.name, wanted, found, observes_age=is_sample or not (is_timed or is_kept)

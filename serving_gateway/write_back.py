@@ -18,6 +18,7 @@ from foundation.errors import StoreUnavailable
 from foundation.postgres import Pool
 from foundation.redis import Client, connect
 from foundation.settings import Settings
+from foundation.tracing import span
 from serving_gateway.columns import Column, Found
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.log_digest import LogDigest
@@ -113,6 +114,10 @@ class WriteBack:
             self._failed("queue", batch, "too much is waiting")
 
     async def _write(self, batch: _Batch) -> None:
+        with span("write back", {"feature_store.feature": batch.feature.reference}):
+            await self._write_stores(batch)
+
+    async def _write_stores(self, batch: _Batch) -> None:
         if "redis" in batch.feature.serving_location:
             with self._counting("redis", batch):
                 await asyncio.to_thread(self._write_online, batch)

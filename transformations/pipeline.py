@@ -10,6 +10,7 @@ import structlog
 from foundation import clock
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
+from foundation.tracing import record_step, span
 from transformations import incremental, publishing, runs
 from transformations.computing import Computed, compute
 from transformations.embedding.process import open_embedder
@@ -88,6 +89,9 @@ def run(
         StoreUnavailable: PostgreSQL or Redis can't be reached.
     """
     with (
+        span(
+            "run", {"feature_store.job": job.name, "feature_store.attempt": options.attempt}
+        ) as traced_run,
         connect(settings, autocommit=True) as connection,
         runs.job_lock(connection, job, backfill_of=as_of),
     ):
@@ -100,6 +104,12 @@ def run(
             entity_scope=options.entity_scope,
         )
         runs.record_start(connection, attempt)
+        traced_run.note(
+            {
+                "feature_store.as_of": attempt.as_of.isoformat(),
+                "feature_store.engine": options.engine,
+            }
+        )
         try:
             with reporting(attempt) as row_counts:
                 reports = _steps(settings, connection, attempt, options)
@@ -115,6 +125,7 @@ def run(
             finished_at=clock.now(),
             online_row_counts={r.feature.reference: r.online_row_count for r in reports},
         )
+        traced_run.note({"feature_store.rows": sum(report.row_count for report in reports)})
     return reports
 
 
@@ -267,4 +278,5 @@ class _Stopwatch:
         """Attribute the time since the last lap to a step."""
         now = clock.now()
         self.laps[step] = (now - self._last).total_seconds()
+        record_step(step, self._last, now)
         self._last = now

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foundation.errors import LimitExceeded
+from foundation.tracing import request_span
 from serving_gateway.api.problems import unexpected
 from serving_gateway.departure import Departure
 from serving_gateway.instrumentation import Instruments
@@ -66,18 +67,26 @@ class RequestMiddleware:
         # bound_contextvars would do the same, and look at every other field for it.
         tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
         turn = self._departure.enter()
-        try:
-            await self._app(scope, self._capped(headers, receive), send_with_id)
-        except Exception as error:
-            if status is not None:  # half an answer is out; the server cuts the connection
-                raise
-            await unexpected(error)(scope, receive, send_with_id)
-        finally:
-            self._departure.leave(turn)
-            structlog.contextvars.reset_contextvars(**tokens)
-            route = getattr(scope.get("route"), "path", "unmatched")
-            seconds = time.perf_counter() - started
-            self._instruments.count_request(route, scope["method"], status or 500, seconds)
+        with request_span(scope["method"], headers) as traced_request:
+            try:
+                await self._app(scope, self._capped(headers, receive), send_with_id)
+            except Exception as error:
+                if status is not None:  # half an answer is out; the server cuts the connection
+                    raise
+                await unexpected(error)(scope, receive, send_with_id)
+            finally:
+                self._departure.leave(turn)
+                structlog.contextvars.reset_contextvars(**tokens)
+                route = getattr(scope.get("route"), "path", "unmatched")
+                seconds = time.perf_counter() - started
+                self._instruments.count_request(route, scope["method"], status or 500, seconds)
+                traced_request.note(
+                    {
+                        "http.route": route,
+                        "http.response.status_code": status or 500,
+                        "feature_store.request_id": request_id,
+                    }
+                )
 
     def _capped(self, headers: Headers, receive: Receive) -> Receive:
         """Return `receive`, refusing a body that says it is too long or turns out to be."""

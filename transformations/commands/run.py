@@ -11,6 +11,7 @@ from foundation import clock
 from foundation.cli import console, error_console
 from foundation.instants import parse_instant
 from foundation.settings import load_settings
+from foundation.tracing import traced
 from transformations.selection import select_jobs
 from transformations.tables import report_table
 
@@ -77,9 +78,10 @@ def run_features(
 
     instant = None if as_of is None else parse_instant(as_of, option="--as-of", now=clock.now())
     jobs = select_jobs(read_catalog(), features or [], every=every)
-    with console.status("Computing") as status:
+    settings = load_settings()
+    with traced(settings, "feature-jobs"), console.status("Computing") as status:
         outcomes = run_jobs(
-            load_settings(),
+            settings,
             jobs,
             as_of=instant,
             options=Options(

@@ -10,6 +10,7 @@ from prometheus_client import start_http_server
 
 from feature_repo.registry.catalog import read_catalog
 from foundation.settings import Settings, load_settings
+from foundation.tracing import traced
 from transformations.selection import scheduled_jobs
 
 _log = structlog.get_logger()
@@ -39,7 +40,8 @@ def schedule(
     settings = load_settings()
     if metrics_port is not None:
         settings = settings.model_copy(update={"schedule_metrics_port": metrics_port})
-    asyncio.run(_run(settings))
+    with traced(settings, "feature-schedule"):
+        asyncio.run(_run(settings))
 
 
 async def _run(settings: Settings) -> None:
