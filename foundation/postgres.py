@@ -17,6 +17,9 @@ Pool = AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]]
 _OPTIONS = "-c timezone=UTC"
 _APPLICATION = "feature-store"
 
+_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+_UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
+
 
 @contextlib.contextmanager
 def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[Connection]:
@@ -71,3 +74,23 @@ def connection_pool(settings: Settings) -> Pool:
             "options": f"{_OPTIONS} -c statement_timeout={1_000 * limit_seconds:.0f}",
         },
     )
+
+
+@contextlib.contextmanager
+def advisory_lock(connection: Connection, name: str) -> Iterator[bool]:
+    """
+    Try to hold a lock while the block runs, and tell whether it is held.
+
+    It goes with the connection, even if that is killed.
+
+    Args:
+        connection: Outside a transaction.
+        name: Whoever else uses it is kept out.
+    """
+    row = connection.execute(_TRY_LOCK, (name,)).fetchone()
+    is_held = row is not None and bool(row[0])
+    try:
+        yield is_held
+    finally:
+        if is_held:
+            connection.execute(_UNLOCK, (name,))

@@ -1,8 +1,12 @@
 """Real servers for every test that asks for them, started once and emptied before each test."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+# Feast sets it when it is imported, and processes that tests run side by side in inherit it.
+os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 
 # Before Feast: it would switch all metrics of the process to files that processes share.
 import prometheus_client  # noqa: F401
@@ -21,6 +25,13 @@ _TABLES = (
     "metric_totals, drift_baselines, drift_measurements"
 )
 
+# Limits of serving reads under which a busy machine spoils no test.
+_PATIENCE = {
+    "FEATURE_STORE_REDIS_TIMEOUT_SECONDS": "5",
+    "FEATURE_STORE_POSTGRES_TIMEOUT_SECONDS": "5",
+    "FEATURE_STORE_ON_DEMAND_TIMEOUT_SECONDS": "10",
+}
+
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Settings]:
@@ -33,6 +44,8 @@ def servers() -> Iterator[Settings]:
         data_dir = Path(folder)
         # Feast's plugins read the settings from the environment, like everybody else.
         environment.setenv("FEATURE_STORE_DATA_DIR", str(data_dir))
+        for name, seconds in _PATIENCE.items():
+            environment.setenv(name, seconds)
         environment.delenv("FEATURE_STORE_POSTGRES_URL", raising=False)
         environment.delenv("FEATURE_STORE_REDIS_URL", raising=False)
         embedded.start(data_dir)

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from feature_repo.registry.metadata import FeatureVersion
 from foundation import clock
 from foundation.errors import JobAlreadyRunning
-from foundation.postgres import Connection
+from foundation.postgres import Connection, advisory_lock
 from transformations.engines.postgres import PostgresEngine
 from transformations.expressions import code_fingerprint
 from transformations.jobs import Job
@@ -119,18 +119,13 @@ def job_lock(
     name = f"job:{job.name}"
     if backfill_of is not None:
         name += f"@{backfill_of.isoformat()}"
-    row = connection.execute(
-        "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)
-    ).fetchone()
-    if row is None or not row[0]:
-        raise JobAlreadyRunning(
-            f"{job.name} is being computed by another process",
-            hint="Wait for it; `python -m transformations runs` shows since when.",
-        )
-    try:
+    with advisory_lock(connection, name) as is_held:
+        if not is_held:
+            raise JobAlreadyRunning(
+                f"{job.name} is being computed by another process",
+                hint="Wait for it; `python -m transformations runs` shows since when.",
+            )
         yield
-    finally:
-        connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
 
 
 def record_start(connection: Connection, run: Run) -> None:

@@ -10,7 +10,7 @@ from feature_repo.registry.metadata import FeatureType, FeatureVersion
 from feature_repo.stores.json_values import VALUE_TYPES, decode
 from feature_repo.stores.sql import known_values_query
 from foundation.errors import ConfigurationError, JobAlreadyRunning
-from foundation.postgres import connect
+from foundation.postgres import advisory_lock, connect
 from foundation.settings import Settings
 from transformations.engines.postgres import PostgresEngine
 from transformations.snapshots.manifest import (
@@ -58,11 +58,11 @@ def create(
         raise ConfigurationError(
             f"the snapshot of {day} can't be made before the day has started, in UTC"
         )
-    with connect(settings, autocommit=True) as connection:
-        row = connection.execute(
-            "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (f"snapshot:{day}",)
-        ).fetchone()
-        if row is None or not row[0]:
+    with (
+        connect(settings, autocommit=True) as connection,
+        advisory_lock(connection, f"snapshot:{day}") as is_held,
+    ):
+        if not is_held:
             raise JobAlreadyRunning(f"the snapshot of {day} is being made by another process")
         present = storage.manifest(day) if not force else None
         if present is not None:

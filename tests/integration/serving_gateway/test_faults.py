@@ -52,6 +52,10 @@ def lines(applied: Settings) -> Iterator[tuple[httpx.Client, FaultyLine, FaultyL
         environment = {
             "FEATURE_STORE_REDIS_URL": f"redis://127.0.0.1:{of_redis.port}",
             "FEATURE_STORE_POSTGRES_URL": url_through(applied, of_postgres.port),
+            # As short as they are by default, so that a fault is noticed.
+            "FEATURE_STORE_REDIS_TIMEOUT_SECONDS": "0.05",
+            "FEATURE_STORE_POSTGRES_TIMEOUT_SECONDS": "0.05",
+            "FEATURE_STORE_ON_DEMAND_TIMEOUT_SECONDS": "0.25",
             "FEATURE_STORE_ABSENT_SECONDS": "0.01",
             "FEATURE_STORE_BREAKER_RECOVERY_SECONDS": "0.3",
             "FEATURE_STORE_CATALOG_REFRESH_SECONDS": "0.5",

@@ -35,21 +35,20 @@ def test_without_redis_defaults_are_served(settings: Settings, applied: Settings
         assert read_metrics(client)['feature_tier_unavailable_total{tier="online"}'] == 1.0
 
 
-def test_a_frozen_redis_is_given_up_and_found_again(
-    gateway: httpx.Client, valkey: redis.Redis
-) -> None:
+def test_a_frozen_redis_is_given_up_and_found_again(applied: Settings, valkey: redis.Redis) -> None:
     """While Redis hangs, defaults come within its time limit; then its values come back."""
     store_value(valkey, "popularity_score", "p1", "0.87")
     asked = {"entity_ids": ["p1"], "feature_names": ["popularity_score"]}
     process = valkey.info("server")["process_id"]
-    os.kill(process, signal.SIGSTOP)
-    try:
-        frozen = read_batch(gateway, **asked)
-    finally:
-        os.kill(process, signal.SIGCONT)
-    assert (frozen["degraded"], frozen["values"]["p1"]) == (True, {"popularity_score": 0.1})
-    thawed = read_batch(gateway, **asked)
-    assert (thawed["degraded"], thawed["values"]["p1"]) == (False, {"popularity_score": 0.87})
+    with gateway_on(applied.model_copy(update={"redis_timeout_seconds": 0.5})) as gateway:
+        os.kill(process, signal.SIGSTOP)
+        try:
+            frozen = read_batch(gateway, **asked)
+        finally:
+            os.kill(process, signal.SIGCONT)
+        assert (frozen["degraded"], frozen["values"]["p1"]) == (True, {"popularity_score": 0.1})
+        thawed = read_batch(gateway, **asked)
+        assert (thawed["degraded"], thawed["values"]["p1"]) == (False, {"popularity_score": 0.87})
 
 
 def test_without_a_catalog_the_gateway_waits_for_it(applied: Settings) -> None:

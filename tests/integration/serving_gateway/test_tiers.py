@@ -24,29 +24,16 @@ FRESHNESS = "product_freshness_score"
 EMBEDDING = [1.0] + [0.0] * 383
 
 
-@pytest.fixture(scope="module")
-def module_gateway(applied: Settings) -> Iterator[httpx.Client]:
-    """Yield a client of a gateway that forgets at once what is absent, and waits for the slow."""
-    with gateway_on(patient(applied), _with_semantic_score) as client:
+@pytest.fixture
+def gateway(applied: Settings, settings: Settings) -> Iterator[httpx.Client]:  # noqa: ARG001 - emptied
+    """Yield a client of a gateway over empty stores; it writes nothing once the test has ended."""
+    with gateway_on(forgetful(applied), _with_semantic_score) as client:
         yield client
 
 
-@pytest.fixture
-def gateway(module_gateway: httpx.Client, settings: Settings) -> httpx.Client:  # noqa: ARG001 - emptied
-    """Return a client of a gateway over empty stores."""
-    return module_gateway
-
-
-def patient(settings: Settings) -> Settings:
-    """Return settings under which a busy machine spoils no test."""
-    return settings.model_copy(
-        update={
-            "absent_seconds": 0.001,
-            "redis_timeout_seconds": 5.0,
-            "postgres_timeout_seconds": 5.0,
-            "on_demand_timeout_seconds": 10.0,
-        }
-    )
+def forgetful(settings: Settings) -> Settings:
+    """Return settings under which what is absent is looked up again at once."""
+    return settings.model_copy(update={"absent_seconds": 0.001})
 
 
 def _with_semantic_score() -> Catalog:
@@ -174,7 +161,7 @@ def test_an_unknown_users_categories_are_everybodys(
     """The default of one feature is what another has of all its entities."""
     _store_latest(settings, "category_popularity", "books%3A used", 0.25)
     _store_latest(settings, "category_popularity", "toys", 1.0)
-    with gateway_on(patient(applied)) as client:
+    with gateway_on(forgetful(applied)) as client:
         answer = read_batch(
             client, entity_ids=["u1"], feature_names=["user_category_affinity"], metadata=True
         )
@@ -326,7 +313,7 @@ def test_what_is_no_json_in_redis_is_not_served(
     gateway: httpx.Client, settings: Settings, valkey: redis.Redis
 ) -> None:
     """Whoever wrote it there: the answer stays JSON."""
-    valkey.set(redis_keys(POPULARITY, "1.1.0", ["p1"])[0], '0.5,"x":1')
+    valkey.set(redis_keys(POPULARITY, "1.1.0", ["p1"])[0], '0.5,"x":1', ex=60)
     _store_latest(settings, POPULARITY, "p1", 0.25, version="1.1.0")
     answer = read_batch(gateway, entity_ids=["p1"], feature_names=[POPULARITY])
     assert answer["values"]["p1"] == {POPULARITY: 0.25}
