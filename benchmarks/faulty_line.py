@@ -10,6 +10,7 @@ from pathlib import Path
 
 _NOISE = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"
 _SLOW_SECONDS = 1.0
+_SETTLING_SECONDS = 0.1
 
 
 class State(Enum):
@@ -66,12 +67,16 @@ class FaultyLine:
         started.set_result(None)
         await self._stop.wait()
         server.close()
+        # A connection that came just now is served some turns of the loop later.
+        await asyncio.sleep(_SETTLING_SECONDS)
         for writer in self._writers:
             writer.transport.abort()
         tasks = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # Aborted transports are closed in the loop's next turns.
+        await asyncio.sleep(_SETTLING_SECONDS)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._state is State.CUT:

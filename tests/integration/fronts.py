@@ -15,6 +15,7 @@ from foundation.endpoints import resolve_endpoints
 from foundation.settings import Settings
 
 _STARTTLS_BYTES = 8  # PostgreSQL's SSLRequest
+_SETTLING_SECONDS = 0.1
 
 
 def postgres_socket(settings: Settings) -> Path:
@@ -60,12 +61,14 @@ class Front:
         started.set_result(None)
         await stop.wait()
         server.close()
-        # A connection that came just now is served by a task, and may not be open yet.
+        # A connection that came just now is served some turns of the loop later.
+        await asyncio.sleep(_SETTLING_SECONDS)
         while serving := asyncio.all_tasks() - {asyncio.current_task()}:
             for writer in self._open.values():
                 writer.transport.abort()
-            await asyncio.wait(serving, timeout=0.1)
-        await asyncio.sleep(0)  # or aborted transports would not be closed
+            await asyncio.wait(serving, timeout=_SETTLING_SECONDS)
+        # Aborted transports are closed in the loop's next turns.
+        await asyncio.sleep(_SETTLING_SECONDS)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
