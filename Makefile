@@ -50,7 +50,7 @@ serve: up  ## Serve features over HTTP
 	@$(BIN)/python -m serving_gateway serve
 
 test: $(VENV)/.installed-dev  ## Run the tests, against real servers
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: $(VENV)/.installed-dev  ## Check format, lint, types and imports, as CI does
 	@$(BIN)/ruff format --check .

@@ -82,14 +82,8 @@ def read_metrics(
     return {name: float(value) for name, value in samples}
 
 
-@pytest.fixture(scope="session")
-def shared_gateway(applied: Settings) -> Iterator[httpx.Client]:
-    """Yield a client of a gateway that the whole session shares."""
+@pytest.fixture
+def gateway(applied: Settings, settings: Settings) -> Iterator[httpx.Client]:  # noqa: ARG001 - emptied
+    """Yield a client of a gateway that remembers nothing, over empty stores."""
     with gateway_on(applied) as client:
         yield client
-
-
-@pytest.fixture
-def gateway(shared_gateway: httpx.Client, settings: Settings) -> httpx.Client:  # noqa: ARG001 - emptied
-    """Return a client of a gateway over an empty Redis."""
-    return shared_gateway

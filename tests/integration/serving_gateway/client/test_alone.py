@@ -43,7 +43,7 @@ with FeatureStoreClient({url!r}, settings=ClientSettings(budget_seconds=30)) as 
 """
 
 
-def test_the_wheel_needs_nothing_of_ours(tmp_path: Path, shared_gateway: httpx.Client) -> None:
+def test_the_wheel_needs_nothing_of_ours(tmp_path: Path, gateway: httpx.Client) -> None:
     """It is built, unpacked elsewhere, and reads from a gateway."""
     subprocess.run(  # noqa: S603 - our own
         [
@@ -61,7 +61,7 @@ def test_the_wheel_needs_nothing_of_ours(tmp_path: Path, shared_gateway: httpx.C
         allowed=set(ALLOWED),
         wheel=str(unpacked),
         site=str(Path(httpx.__file__).parent.parent),
-        url=str(shared_gateway.base_url),
+        url=str(gateway.base_url),
     )
     finished = subprocess.run(  # noqa: S603 - our own
         [sys.executable, "-I", "-S", "-c", script],
