@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
-from psycopg import sql
+from psycopg import IsolationLevel, sql
 
 from feature_repo.registry.catalog import Catalog, read_catalog
 from feature_repo.registry.metadata import FeatureVersion
@@ -57,12 +57,15 @@ def readings(settings: Settings) -> list[Reading]:
     def runs(picture: Picture, _now: datetime) -> Mapping[str, Any]:
         with _connection(settings) as connection:
             count_runs(connection)
-            return {
-                "totals": read_totals(connection),
-                "jobs": read_job_states(connection, _job_names(picture.catalog)),
-                "published": last_published(connection, _watched(picture)),
-                "failed_checks": _failed_checks(connection, _watched(picture)),
-            }
+            # Of one state: a failed job, and no check that says why, would be a false alarm.
+            connection.isolation_level = IsolationLevel.REPEATABLE_READ
+            with connection.transaction():
+                return {
+                    "totals": read_totals(connection),
+                    "jobs": read_job_states(connection, _job_names(picture.catalog)),
+                    "published": last_published(connection, _watched(picture)),
+                    "failed_checks": _failed_checks(connection, _watched(picture)),
+                }
 
     def sources(_picture: Picture, now: datetime) -> Mapping[str, Any]:
         until = now + timedelta(seconds=settings.clock_skew_seconds)

@@ -1,5 +1,6 @@
 """The exporter tells what the tables say, over HTTP, whatever happens to the stores."""
 
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from psycopg.types.json import Jsonb
 
 from foundation import clock
-from foundation.postgres import Connection
+from foundation.postgres import Connection, connect
 from foundation.settings import Settings
 from monitoring.exporter.families import metric_families
 from monitoring.exporter.picture import Picture
@@ -208,6 +209,38 @@ def test_a_dead_store_costs_no_metric(told: Settings) -> None:
     assert after("exporter_last_scrape_success") == 0
     assert after("monitoring_scrape_errors_total", part="runs") == 1
     assert after("monitoring_scrape_errors_total", part="registry") == 0
+
+
+def test_a_failed_run_is_never_told_without_its_failed_checks(told: Settings) -> None:
+    """However runs end meanwhile: an alert that the checks explain would be told by itself."""
+    watch = Watch(*(each for each in readings(told) if each.name in {"registry", "runs"}))
+    popularity = {"feature_name": "popularity_score", "version": "1.0.0"}
+    done = threading.Event()
+
+    def mend_and_break() -> None:
+        with connect(told) as connection:
+            while not done.is_set():
+                for status, check in (("succeeded", PASSED), ("failed", FAILED)):
+                    insert_run(
+                        connection,
+                        popularity["feature_name"],
+                        started_at=clock.now(),
+                        status=status,
+                        checks=(check,),
+                    )
+
+    runner = threading.Thread(target=mend_and_break)
+    runner.start()
+    try:
+        for _ in range(40):
+            watch.read_all()
+            sample = _sample(watch.picture)
+            failures = sample("batch_job_consecutive_failures", job_name=JOB)
+            checks = sample("feature_failed_checks", **popularity)
+            assert (failures, checks) in {(0, 0), (1, 1), (2, 1)}
+    finally:
+        done.set()
+        runner.join()
 
 
 def test_metrics_are_served(told: Settings) -> None:
