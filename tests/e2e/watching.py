@@ -81,7 +81,7 @@ class Watched:
         answer = httpx.get(
             f"{self.url('prometheus')}/api/v1/query", params={"query": expression}, timeout=10
         )
-        assert answer.status_code == 200, answer.text
+        answer.raise_for_status()  # 503 while it starts
         return [float(series["value"][1]) for series in answer.json()["data"]["result"]]
 
     def firing(self) -> set[str]:
