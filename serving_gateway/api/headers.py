@@ -3,6 +3,7 @@
 from email.utils import format_datetime
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 from foundation.errors import ContractViolation
 from serving_gateway.answers import Answer
@@ -22,6 +23,22 @@ TIMEOUT_PARAMETER = {
 }
 
 
+def header_of(request: Scope, name: bytes) -> str | None:
+    """
+    Return the value of a request's header; None if it has none.
+
+    Starlette's `Headers` would decode each name on the way.
+
+    Args:
+        request: Its ASGI scope.
+        name: In lower case, as ASGI has them.
+    """
+    for each, value in request["headers"]:
+        if each == name:
+            return str(value, "latin-1")
+    return None
+
+
 def deadline_of(request: Request) -> Deadline:
     """
     Return when the caller of a request is gone.
@@ -29,7 +46,7 @@ def deadline_of(request: Request) -> Deadline:
     Raises:
         ContractViolation: The header is no whole number of milliseconds within its range.
     """
-    given = request.headers.get("x-timeout-ms")
+    given = header_of(request.scope, b"x-timeout-ms")
     if given is None:
         return NO_DEADLINE
     if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= _LONGEST_MILLISECONDS):

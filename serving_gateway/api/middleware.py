@@ -10,11 +10,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foundation.errors import LimitExceeded
 from foundation.tracing import request_span
+from serving_gateway.api.headers import header_of
 from serving_gateway.api.problems import unexpected
 from serving_gateway.departure import Departure
 from serving_gateway.instrumentation import Instruments
 
-_HEADER = "X-Request-ID"
+_HEADER = b"x-request-id"
 _SOUND_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -52,28 +53,31 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        headers = Headers(scope=scope)
-        request_id = _request_id(headers)
-        header = (_HEADER.lower().encode(), request_id.encode())
+        request_id = _request_id(scope)
+        header = (_HEADER, request_id.encode())
         status: int | None = None
+        is_whole = False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_whole
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"].append(header)
+            else:
+                is_whole = not message.get("more_body", False)
             await send(message)
 
         # bound_contextvars would do the same, and look at every other field for it.
         tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
         turn = self._departure.enter()
-        with request_span(scope["method"], headers) as traced_request:
+        with request_span(scope["method"], Headers(scope=scope)) as traced_request:
             try:
-                await self._app(scope, self._capped(headers, receive), send_with_id)
+                await self._app(scope, self._capped(scope, receive), send_with_id)
             except Exception as error:
-                if status is not None:  # half an answer is out; the server cuts the connection
+                if status is None:
+                    await unexpected(error)(scope, receive, send_with_id)
+                elif not is_whole:  # half an answer is out; the server cuts the connection
                     raise
-                await unexpected(error)(scope, receive, send_with_id)
             finally:
                 self._departure.leave(turn)
                 structlog.contextvars.reset_contextvars(**tokens)
@@ -88,9 +92,9 @@ class RequestMiddleware:
                     }
                 )
 
-    def _capped(self, headers: Headers, receive: Receive) -> Receive:
+    def _capped(self, scope: Scope, receive: Receive) -> Receive:
         """Return `receive`, refusing a body that says it is too long or turns out to be."""
-        declared = int(headers.get("content-length", "0"))
+        declared = int(header_of(scope, b"content-length") or "0")
         received = 0
 
         async def capped() -> Message:
@@ -111,6 +115,6 @@ class RequestMiddleware:
             )
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get(_HEADER, "")
+def _request_id(scope: Scope) -> str:
+    given = header_of(scope, _HEADER) or ""
     return given if _SOUND_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"

@@ -83,6 +83,7 @@ def install(app: FastAPI) -> None:
     """Let an application answer errors with problem documents."""
     for kind in EXPECTED:
         app.add_exception_handler(kind, _handle)
+    app.add_exception_handler(Exception, _handle_unexpected)
 
 
 def answer(error: Exception) -> JSONResponse:
@@ -100,6 +101,10 @@ def answer(error: Exception) -> JSONResponse:
 
 async def _handle(_: Request, error: Exception) -> JSONResponse:
     return answer(error)
+
+
+async def _handle_unexpected(_: Request, error: Exception) -> JSONResponse:
+    return unexpected(error)
 
 
 def _of_ours(error: FeatureStoreError) -> JSONResponse:

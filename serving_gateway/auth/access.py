@@ -13,6 +13,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from serving_gateway.api import documentation
+from serving_gateway.api.layers import LayeredApp
 from serving_gateway.auth.scopes import AccessScope
 
 _SCHEMES: dict[str, dict[str, Any]] = {
@@ -65,7 +66,7 @@ class RouteAccess:
         return AccessScope.READ
 
 
-class GuardedApp(FastAPI):
+class GuardedApp(LayeredApp):
     """An application whose OpenAPI document tells what each route asks of its callers."""
 
     def openapi(self) -> dict[str, Any]:
