@@ -4,7 +4,7 @@ The JSON of answers, spliced from the values' JSON texts; pure.
 The texts go in as they are: decoding and encoding them again would cost more than all else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import repeat
@@ -74,9 +74,9 @@ class EntityAnswer(Answer):
         return self._spliced([origins(c, now=self.read_at) for c in self.reading.columns])
 
     def _spliced(self, columns: Sequence[Sequence[bytes]]) -> bytes:
-        row = b"%b:{" + _fields(self.features) + b"}"
-        rows = zip(map(orjson.dumps, self.entity_ids), *columns, strict=True)
-        return b"{" + b",".join(map(row.__mod__, rows)) + b"}"
+        template = b"%b:{" + _fields(self.features) + b"}"
+        rows = _filled(template, [list(map(orjson.dumps, self.entity_ids)), *columns])
+        return b"{" + b",".join(rows) + b"}"
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,13 @@ class RowAnswer(Answer):
         return self._spliced([origins(c, now=self.read_at) for c in self.reading.columns])
 
     def _spliced(self, columns: Sequence[Sequence[bytes]]) -> bytes:
-        row = b'{"product_id":%b,' + _fields(self.features) + b"}"
+        template = b'{"product_id":%b,' + _fields(self.features) + b"}"
         wide = [
-            texts if _is_per_product(collected) else repeat(texts[0], len(self.product_ids))
+            texts if _is_per_product(collected) else [texts[0]] * len(self.product_ids)
             for collected, texts in zip(self.reading.columns, columns, strict=True)
         ]
-        rows = zip(map(orjson.dumps, self.product_ids), *wide, strict=True)
-        return b"[" + b",".join(map(row.__mod__, rows)) + b"]"
+        rows = _filled(template, [list(map(orjson.dumps, self.product_ids)), *wide])
+        return b"[" + b",".join(rows) + b"]"
 
 
 def row_column(
@@ -139,6 +139,17 @@ def row_column(
 
 def _is_per_product(collected: CollectedColumn) -> bool:
     return "product_id" in collected.column.feature.join_keys
+
+
+def _filled(template: bytes, columns: Sequence[Sequence[bytes]]) -> Iterator[bytes]:
+    """Return the template once a row, its placeholders filled from the columns in turn."""
+    count = len(columns[0])
+    first, *others = template.split(b"%b")
+    parts: list[Iterable[bytes]] = [repeat(first, count)]
+    for column, text in zip(columns, others, strict=True):
+        parts += [column, repeat(text, count)]
+    # Twice as fast as `template % row`.
+    return map(b"".join, zip(*parts, strict=True))
 
 
 def _fields(features: Sequence[FeatureVersion]) -> bytes:
