@@ -92,7 +92,7 @@ def demo() -> None:
     with stopwatch.step("Point-in-time training rows from get_historical_features"):
         _train(settings, midnights)
     console.print(stopwatch.table())
-    console.print(_GOING_ON, highlight=False)
+    console.print(_GOING_ON, highlight=False, markup=True)
 
 
 def _load(settings: Settings) -> None:

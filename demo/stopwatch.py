@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 from rich.table import Table
+from rich.text import Text
 
 from foundation import clock
 from foundation.cli import console
@@ -18,7 +19,7 @@ class Stopwatch:
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[None]:
         """Announce a step and time it."""
-        console.rule(f"[bold]{len(self._seconds) + 1}. {title}", align="left")
+        console.rule(Text(f"{len(self._seconds) + 1}. {title}", "bold"), align="left")
         started = clock.now()
         yield
         self._seconds[title] = (clock.now() - started).total_seconds()

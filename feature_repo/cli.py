@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn
 
 from feature_repo.commands import lifecycle, lineage
@@ -110,7 +111,9 @@ def load(
             products=products,
             rejects=rejects,
             now=clock.now(),
-            progress=lambda doing, share: bar.update(task, description=doing, completed=share),
+            progress=lambda doing, share: bar.update(
+                task, description=escape(doing), completed=share
+            ),
         )
     console.print(load_table(report))
 

@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from foundation.errors import FeatureStoreError
 from foundation.logs import configure_logs
@@ -13,8 +14,17 @@ from foundation.settings import load_settings
 
 # In a file or a pipe nothing says how wide the output may be; 80 columns would cut the tables up.
 _WIDTH_OF_PIPES = 140
-console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_PIPES)
-error_console = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH_OF_PIPES)
+
+
+def _console(stream: TextIO, *, stderr: bool = False) -> Console:
+    # What is printed was written by many hands: brackets and colons are nothing but themselves, and
+    # what is to be colored is a rich.text.Text.
+    width = None if stream.isatty() else _WIDTH_OF_PIPES
+    return Console(stderr=stderr, width=width, markup=False, emoji=False)
+
+
+console = _console(sys.stdout)
+error_console = _console(sys.stderr, stderr=True)
 
 
 def new_app(help_text: str) -> typer.Typer:
@@ -34,7 +44,7 @@ def run(app: Callable[[], object]) -> None:
         configure_logs(load_settings())
         app()
     except FeatureStoreError as error:
-        error_console.print(f"[bold red]Error:[/] {escape(error.message)}", highlight=False)
+        error_console.print(Text.assemble(("Error:", "bold red"), f" {error.message}"))
         if error.hint:
-            error_console.print(escape(error.hint), highlight=False)
+            error_console.print(error.hint, highlight=False)
         sys.exit(1)

@@ -15,7 +15,7 @@ from serving_gateway.workers import WORKER_APP, serve_with_workers
 app = new_app("HOW values are served: run the gateway.")
 _KEYS_NEEDED = (
     "Callers need an API key: "
-    "[bold]python -m serving_gateway keys create --name me --scope read[/]\n"
+    "`python -m serving_gateway keys create --name me --scope read`.\n"
     "Send it as `Authorization: Bearer fs_...`; in a browser it is the password."
 )
 app.add_typer(key_commands.app, name="keys")

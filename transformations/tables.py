@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
+from rich.text import Text
 
 from transformations.runs import RunReport
 
@@ -54,7 +55,7 @@ def backfill_table(report: "BackfillReport") -> Table:
         table.add_row(
             reference,
             f"{len(updates):,}",
-            f"[red]{failed:,}[/]" if failed else "0",
+            Text(f"{failed:,}", "red" if failed else ""),
             f"{sum(u.row_count for u in updates):,}",
             f"{sum(u.history_row_count or 0 for u in updates):,}",
             f"{sum(u.latest_row_count for u in updates):,}",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress
+from rich.text import Text
 
 from foundation.cli import console, error_console
 from foundation.instants import parse_instant
@@ -96,7 +97,7 @@ def build(
     write(built, out, replace=replace)
     console.print(manifest_table(built.manifest))
     for line in leakage_lines(built.manifest.leakage):
-        console.print(f"[yellow]leakage[/] {line}", highlight=False)
+        console.print(Text.assemble(("leakage", "yellow"), f" {line}"))
     console.print(f"{out}/", highlight=False)
 
 
@@ -118,9 +119,9 @@ def verify(folder: Folder) -> None:
             context.settings, context.extensions, context.catalog, folder, progress=progress
         )
     for note in found.notes:
-        console.print(note, highlight=False, markup=False)
+        console.print(note, highlight=False)
     for problem in found.problems:
-        error_console.print(problem, highlight=False, markup=False)
+        error_console.print(problem, highlight=False)
     if found.problems:
         raise typer.Exit(2)
     console.print("The same to the byte." if found.same_bytes else "The same values.")
@@ -141,7 +142,7 @@ def diff(
         console.print_json(json.dumps(found))
         return
     for line in found or ["They are the same."]:
-        console.print(line, highlight=False, markup=False)
+        console.print(line, highlight=False)
 
 
 @contextlib.contextmanager

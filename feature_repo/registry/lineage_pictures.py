@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
+from rich.text import Text
 from rich.tree import Tree
 
 from feature_repo.registry.lineage_graph import Direction, Edge, Graph, NodeKind
@@ -34,8 +35,7 @@ def lineage_tree(graph: Graph, node: str, direction: Direction, facts: Facts) ->
     for edge in graph.edges:
         ends[edge.source if downwards else edge.target].append(edge)
     inner = {edge.target if downwards else edge.source for edge in graph.edges}
-    title = f"what is made from [bold]{node}[/]" if downwards else f"what makes [bold]{node}[/]"
-    tree = Tree(title)
+    tree = Tree(Text.assemble("what is made from " if downwards else "what makes ", (node, "bold")))
 
     def grow(branch: Tree, name: str, columns: tuple[str, ...]) -> None:
         grown = branch.add(_label(graph, name, columns, facts))
@@ -100,17 +100,16 @@ def lineage_svg(graph: Graph) -> str:
     return "\n".join([head, *parts, "</svg>\n"])
 
 
-def _label(graph: Graph, name: str, columns: tuple[str, ...], facts: Facts) -> str:
-    text = f"[{_STYLES[graph.nodes[name]]}]{name}[/]"
-    if columns:
-        text += f" [dim]({', '.join(columns)})[/]"
+def _label(graph: Graph, name: str, columns: tuple[str, ...], facts: Facts) -> Text:
+    read = f" ({', '.join(columns)})" if columns else ""
+    text = Text.assemble((name, _STYLES[graph.nodes[name]]), (read, "dim"))
     run = facts.get(name)
     if run:
-        failed = f", failed checks: {run['failed_checks']}" if run["failed_checks"] else ""
-        text += (
+        text.append(
             f"  {run['status']} as of {run['as_of']:%Y-%m-%d %H:%M}, {run['row_count']:,} values"
         )
-        text += failed
+        if run["failed_checks"]:
+            text.append(f", failed checks: {run['failed_checks']}")
     return text
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from feature_repo.registry.plan import Change, Plan
 
@@ -19,21 +20,20 @@ def plan_table(plan: Plan) -> Table:
         table.add_column(heading)
     for change in plan.changes:
         table.add_row(
-            f"[{_STYLES[change.kind]}]{change.kind}[/]",
+            Text(change.kind, _STYLES[change.kind]),
             change.feature.reference,
             _differences(change) or "-",
             change.asked.name if change.asked else "-",
             "\n".join(change.consumers) or "-",
         )
         if change.problem:
-            table.add_row(
-                "[bold red]refused[/]", "", f"[red]{change.problem}[/]\n{change.hint}", "", ""
-            )
+            why = Text.assemble((change.problem, "red"), f"\n{change.hint}")
+            table.add_row(Text("refused", "bold red"), "", why, "", "")
     for service in plan.services:
         lines = [f"+ {each}" for each in service.joining] + [
             f"- {each}" for each in service.leaving
         ]
-        table.add_row("[yellow]service[/]", service.name, "\n".join(lines), "-", "-")
+        table.add_row(Text("service", "yellow"), service.name, "\n".join(lines), "-", "-")
     return table
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from feature_repo.registry.catalog import Catalog, read_catalog
 from feature_repo.registry.metadata import FeatureVersion
@@ -62,7 +62,7 @@ def drift(
     else:
         console.print(_table(measured))
     for problem in problems:
-        error_console.print(f"[yellow]Not measured:[/] {escape(problem)}", highlight=False)
+        error_console.print(Text.assemble(("Not measured:", "yellow"), f" {problem}"))
     if any(found.comparison.drifted for found in measured):
         raise typer.Exit(2)
 
@@ -141,8 +141,8 @@ def _table(measured: Sequence["Measurement"]) -> Table:
             str(found.reference.day),
             f"{found.current.entity_count:,}",
             f"{found.reference.entity_count:,}",
-            *(escape(cell) for cell in cells),
-            "[red]drifted[/]" if found.comparison.drifted else "[green]steady[/]",
+            *cells,
+            Text("drifted", "red") if found.comparison.drifted else Text("steady", "green"),
         )
     return table
 

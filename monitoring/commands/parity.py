@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from foundation.cli import console
 from monitoring.parity import Thresholds, Verdict, judge, read_counts
@@ -76,6 +77,6 @@ def _table(verdicts: list[Verdict]) -> Table:
             f"{counts['store_missing']:,}",
             f"{counts['inline_values']:,}",
             " / ".join("-" if each is None else f"{each:.1f}" for each in latencies),
-            f"[{'yellow' if verdict.reasons else 'green'}]{verdict.advice}[/]",
+            Text(verdict.advice, "yellow" if verdict.reasons else "green"),
         )
     return table

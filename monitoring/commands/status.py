@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from feature_repo.registry.catalog import read_catalog
 from feature_repo.registry.tables import duration_in_words
@@ -67,6 +68,6 @@ def _table(measured: Sequence[Staleness]) -> Table:
             "-" if seconds is None else f"{seconds:,} s",
             duration_in_words(state.feature.staleness_tolerance),
             state.last_run_status or "-",
-            "[red]stale[/]" if state.is_stale else "[green]fresh[/]",
+            Text("stale", "red") if state.is_stale else Text("fresh", "green"),
         )
     return table

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from foundation import clock
@@ -61,7 +60,7 @@ def list_all() -> None:
         dates = (key.created_at, key.expires_at, key.revoked_at)
         table.add_row(
             key.key_id,
-            escape(key.name),
+            key.name,
             ", ".join(sorted(key.scopes)),
             key.status(now),
             *("" if date is None else f"{date:%Y-%m-%d %H:%M}" for date in dates),

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import pyarrow as pa
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from feature_repo.registry.catalog import Catalog, read_catalog
@@ -114,5 +113,5 @@ def _table(feature: FeatureVersion, texts: dict[str, str]) -> Table:
     table.add_column(feature.entity)
     table.add_column("value", justify="right")
     for identifier, text in texts.items():
-        table.add_row(escape(identifier), escape(text))
+        table.add_row(identifier, text)
     return table

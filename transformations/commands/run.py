@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from feature_repo.registry.catalog import read_catalog
 from foundation import clock
@@ -98,9 +98,7 @@ def run_features(
         console.print(report_table(reports))
     failed = [outcome for outcome in outcomes if outcome.ending is not Ending.SUCCEEDED]
     for outcome in failed:
-        error_console.print(
-            f"[bold red]{outcome.job.name} {outcome.ending}:[/] {escape(outcome.error)}",
-            highlight=False,
-        )
+        what = (f"{outcome.job.name} {outcome.ending}:", "bold red")
+        error_console.print(Text.assemble(what, f" {outcome.error}"))
     if failed:
         raise typer.Exit(1)

@@ -90,7 +90,7 @@ def verify(*, day: Day = None) -> None:
     days = storage.days() if day is None else [_parse_day(day)]
     problems = [problem for each in days for problem in verification.verify(storage, each)]
     for problem in problems:
-        error_console.print(problem, highlight=False, markup=False)
+        error_console.print(problem, highlight=False)
     console.print(f"{len(days)} snapshots, {len(problems)} problems")
     if problems:
         raise typer.Exit(2)
