@@ -5,39 +5,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import structlog
-import yaml
-from pydantic import ValidationError
 
+from feature_repo.registry.rules_file import read_rules
+from feature_repo.registry.serving_rules import ServingRules
 from foundation.errors import ConfigurationError
-from serving_gateway.rules import ServingRules
 
 _log = structlog.get_logger()
 
-_HINT = "docs/serving-rules.md shows what it may hold."
 _NO_RULES = ServingRules()
-
-
-def read_rules(path: Path) -> ServingRules:
-    """
-    Read serving rules from a YAML file.
-
-    Raises:
-        ConfigurationError: The file can't be read, or is wrong; the message names each field.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return ServingRules.model_validate({} if content is None else content)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path}: {error}", hint=_HINT) from error
-    except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, detail['loc'])) or 'the whole'}: {detail['msg']}"
-            for detail in error.errors(include_url=False, include_input=False)
-        ]
-        raise ConfigurationError(
-            f"{path}:\n  " + "\n  ".join(lines),
-            hint=_HINT,
-        ) from None
 
 
 class RulesCache:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.serving_rules import Shadow
 from foundation import clock
 from foundation.errors import FeatureStoreError
 from serving_gateway.catalog_cache import CatalogCache
@@ -18,7 +19,6 @@ from serving_gateway.comparison import PairedHistogram, are_comparable, compare,
 from serving_gateway.deadline import NO_DEADLINE
 from serving_gateway.log_digest import LogDigest
 from serving_gateway.reading import DEFAULT, CollectedColumn, Reading
-from serving_gateway.rules import Shadow
 from serving_gateway.rules_cache import RulesCache
 from serving_gateway.shadow_instruments import Pair, ShadowInstruments
 from serving_gateway.tiers import Tier

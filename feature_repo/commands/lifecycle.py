@@ -72,7 +72,7 @@ def retire(
     consumers = consumers_of(
         feature.reference,
         Definitions(features, services, {}),
-        rules_by_version(settings.serving_rules, features),
+        rules_by_version(settings.serving_rules, features, now=now) or {},
     )
     if consumers:
         raise ContractViolation(

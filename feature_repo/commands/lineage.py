@@ -17,6 +17,7 @@ from feature_repo.registry.lineage_pictures import (
     lineage_svg,
     lineage_tree,
 )
+from foundation import clock
 from foundation.cli import console
 from foundation.settings import load_settings
 
@@ -85,7 +86,8 @@ def impact(
 
     catalog = read_catalog()
     found = around(lineage_graph(catalog), node, direction=Direction.DOWN)
-    rules = rules_by_version(load_settings().serving_rules, catalog.features)
+    path = load_settings().serving_rules
+    rules = rules_by_version(path, catalog.features, now=clock.now()) or {}
     features = {feature.reference: feature for feature in catalog.features}
     affected = [
         {

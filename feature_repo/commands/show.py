@@ -37,7 +37,7 @@ def show(
 
     catalog, settings = read_catalog(), load_settings()
     versions = catalog.versions(feature_name)
-    rules = rules_by_version(settings.serving_rules, catalog.features)
+    rules = rules_by_version(settings.serving_rules, catalog.features, now=clock.now()) or {}
     with connect(settings) as connection:
         runs = last_runs(connection)
         pages = {

@@ -8,10 +8,10 @@ import httpx
 import pytest
 import redis
 
+from feature_repo.registry.rules_file import read_rules
 from feature_repo.stores.keys import redis_keys
 from foundation.errors import ConfigurationError
 from foundation.settings import Settings
-from serving_gateway.rules_cache import read_rules
 from tests.integration.serving_gateway.conftest import gateway_on, read_batch, read_metrics
 
 VALUES = {"1.0.0": "0.1", "1.1.0": "0.2", "2.0.0": '{"view":0.3}'}

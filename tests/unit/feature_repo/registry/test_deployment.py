@@ -1,6 +1,6 @@
 """Which versions the serving rules rely on."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,19 @@ from foundation.errors import ConfigurationError
 
 FEATURES = gather_features()
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
+END = NOW + timedelta(days=1)
+RULES = f"""
+versions: {{popularity_score: 1.0.0, a: ^1}}
+experiments:
+  - name: e
+    salt: s
+    start: 2026-11-01T00:00:00Z
+    end: {END.isoformat()}
+    variants:
+      - {{name: control, weight: 1}}
+      - {{name: v, weight: 1, versions: {{popularity_score: 1.0.0}}}}
+shadows: [{{feature_name: b, version: 2.0.0, share: 1}}]
+"""
 
 
 def retired(*references: str) -> list[FeatureVersion]:
@@ -27,16 +40,22 @@ def rules(tmp_path: Path) -> Path:
 
 
 def test_rules_name_versions(rules: Path) -> None:
-    """Pinned, tried and shadowed ones."""
-    rules.write_text(
-        "versions: {popularity_score: 1.0.0, a: ^1}\n"
-        "experiments: [{name: e, variants: [{name: v, versions: {popularity_score: 1.0.0}}]}]\n"
-        "shadows: [{feature_name: b, version: 2.0.0, share: 1}]\n"
-    )
-    found = rules_by_version(rules, FEATURES)
+    """Pinned, tried and shadowed ones; where nobody said where rules are, nobody knows."""
+    rules.write_text(RULES)
+    found = rules_by_version(rules, FEATURES, now=NOW)
+    assert found is not None
     assert found["popularity_score==1.0.0"] == ["a pinned version", "experiment e"]
     assert found["b==2.0.0"] == ["a shadow"]
-    assert rules_by_version(None, FEATURES) == {}
+    assert rules_by_version(None, FEATURES, now=NOW) is None
+
+
+def test_an_experiment_that_ended_relies_on_nothing(rules: Path) -> None:
+    """One that has not begun does."""
+    rules.write_text(RULES)
+    for now, expected in ((END - timedelta(days=90), 2), (END, 1)):
+        found = rules_by_version(rules, FEATURES, now=now)
+        assert found is not None
+        assert len(found["popularity_score==1.0.0"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -57,7 +76,7 @@ def test_a_range_relies_on_what_it_selects(
     """And, where that is nothing, on all that it would have selected."""
     rules.write_text(f"versions: {{popularity_score: {selector}}}")
     features = retired(*(f"popularity_score=={version}" for version in gone))
-    found = rules_by_version(rules, features)
+    found = rules_by_version(rules, features, now=NOW)
     assert found == {f"popularity_score=={v}": ["a pinned version"] for v in relied_on}
 
 
@@ -69,4 +88,4 @@ def test_a_file_that_is_wrong_is_named(rules: Path, text: str) -> None:
     """Without a traceback."""
     rules.write_text(text)
     with pytest.raises(ConfigurationError, match=r"rules\.yaml"):
-        rules_by_version(rules, FEATURES)
+        rules_by_version(rules, FEATURES, now=NOW)

@@ -1,14 +1,16 @@
 """Which versions are served to whom: pinned versions and experiments, as pure values."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from feature_repo.registry.versions import SELECTOR
+from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.versions import SELECTOR, fitting_versions, select_version
+from foundation.errors import VersionNotServed
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$", max_length=64)]
 FeatureName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -142,3 +144,48 @@ class Choice:
 
     versions: Mapping[str, str]
     variants: Mapping[str, str]
+
+
+def reliance(
+    rules: ServingRules, features: Sequence[FeatureVersion], *, now: datetime
+) -> dict[str, list[str]]:
+    """
+    Return, by reference, which serving rules rely on a version.
+
+    That is the version that a rule names or selects; and where it selects none that is served,
+    every version that it would have. An experiment that has ended relies on nothing.
+
+    Args:
+        rules: What they say.
+        features: Among which they choose.
+        now: Current instant.
+    """
+    by_name: dict[str, list[FeatureVersion]] = {}
+    for feature in features:
+        by_name.setdefault(feature.feature_name, []).append(feature)
+    found: dict[str, list[str]] = {}
+    for feature_name, selector, rule in _said(rules, now):
+        for version in _relied_on(by_name.get(feature_name, []), selector):
+            found.setdefault(f"{feature_name}=={version}", []).append(rule)
+    return found
+
+
+def _said(rules: ServingRules, now: datetime) -> Iterator[tuple[str, str, str]]:
+    """Yield feature name, selector and rule, for all that rules say from now on."""
+    for feature_name, selector in rules.versions.items():
+        yield feature_name, selector, "a pinned version"
+    for experiment in rules.experiments:
+        if now < experiment.end:
+            for variant in experiment.variants:
+                for feature_name, selector in variant.versions.items():
+                    yield feature_name, selector, f"experiment {experiment.name}"
+    for shadow in rules.shadows:
+        yield shadow.feature_name, shadow.version, "a shadow"
+
+
+def _relied_on(versions: Sequence[FeatureVersion], selector: str) -> set[str]:
+    fitting = fitting_versions(versions, selector)
+    try:
+        return {select_version(versions, selector).version} if fitting else {selector}
+    except VersionNotServed:
+        return {feature.version for feature in fitting}

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 from scipy.stats import chi2_contingency, chisquare
 
-from serving_gateway.rules import ServingRules
+from feature_repo.registry.serving_rules import ServingRules
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = START + timedelta(days=14)
