@@ -127,6 +127,8 @@ def list_features(*, as_json: AsJson = False) -> None:
         console.print_json(json.dumps({"features": features, "services": catalog.services}))
     else:
         console.print(catalog_table(catalog))
+    for view, problem in catalog.unreadable.items():
+        error_console.print(f"{view} is left out: {problem}", highlight=False)
 
 
 def _migrate() -> None:

@@ -53,14 +53,15 @@ class CatalogCache:
         return (clock.now() - self._read_at).total_seconds()
 
     async def refresh(self) -> None:
-        """Read the catalog; if that fails, keep what there is and say so."""
+        """Read the catalog; what can't be read stays as it was, and is told."""
         try:
-            self._catalog = await asyncio.to_thread(self._read)
+            found = await asyncio.to_thread(self._read)
         except FeatureStoreError as error:
             _log.warning("catalog_not_refreshed", error=error.message)
         except Exception:  # noqa: BLE001 - whatever Feast raises, the next reading may succeed
             _log.error("catalog_not_refreshed", exc_info=True)
         else:
+            self._catalog = found.completed_from(self._catalog or found)
             self._read_at = clock.now()
 
     async def refresh_forever(self) -> None:

@@ -34,12 +34,10 @@ _STABLE = FeatureVersion(
     expectations=Expectations(mean_between=(0.0001, 0.9)),
 )
 
-_TRENDING = _STABLE.model_copy(
-    update={
-        "version": "1.1.0",
-        "description": _STABLE.description.replace("14 days", "7 days"),
-        "parameters": {**_STABLE.parameters, "half_life_days": 7.0},
-    }
+_TRENDING = _STABLE.with_changes(
+    version="1.1.0",
+    description=_STABLE.description.replace("14 days", "7 days"),
+    parameters={**_STABLE.parameters, "half_life_days": 7.0},
 )
 
 _BY_EVENT_TYPE = FeatureVersion(

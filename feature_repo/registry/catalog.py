@@ -1,13 +1,21 @@
 """The deployed features and feature services, as read from Feast's registry."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
 
 from feature_repo.registry.metadata import ComputationFacts, FeatureVersion
 from feature_repo.registry.versions import select_version
-from foundation.errors import StoreUnavailable, UnknownFeature, UnknownService
+from foundation.errors import DefinitionError, StoreUnavailable, UnknownFeature, UnknownService
+
+if TYPE_CHECKING:
+    from feast import FeatureView
+
+_log = structlog.get_logger()
 
 _KEPT_SELECTIONS = 4_096
 REPO_PATH = Path(__file__).resolve().parent.parent
@@ -22,18 +30,21 @@ class Catalog:
         features: All versions, by feature name and ascending version.
         services: References (`name==1.0.0`) by feature service name.
         computations: What is known of how each was computed when it was applied, by reference.
+        unreadable: By view name, why a feature version is not among the features: the registry has
+            it, but not as this release writes one; or one that it is made from.
     """
 
     features: Sequence[FeatureVersion]
     services: Mapping[str, Sequence[str]]
     computations: Mapping[str, ComputationFacts] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
     _by_name: Mapping[str, Mapping[str, FeatureVersion]] = field(init=False, repr=False)
     _select: Callable[[str, str | None], FeatureVersion] = field(init=False, repr=False)
     _by_view: Mapping[str, FeatureVersion] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         by_name: dict[str, dict[str, FeatureVersion]] = {}
-        for feature in sorted(self.features, key=lambda f: (f.feature_name, f.parsed_version)):
+        for feature in _ordered(self.features):
             by_name.setdefault(feature.feature_name, {})[feature.version] = feature
         object.__setattr__(self, "_by_name", by_name)
         # The same few are asked for over and over; what callers make up must not pile up.
@@ -105,21 +116,28 @@ class Catalog:
             )
         return dict(reference.split("==") for reference in self.services[service_name])
 
+    def completed_from(self, before: "Catalog") -> "Catalog":
+        """Return this catalog with what it could not read as it was before."""
+        kept = [f for f in before.features if f.view_name in self.unreadable]
+        if not kept:
+            return self
+        references = {feature.reference for feature in kept}
+        services = {
+            name: [*members, *(r for r in before.services.get(name, ()) if r in references)]
+            for name, members in self.services.items()
+        }
+        return replace(self, features=_ordered([*self.features, *kept]), services=services)
+
 
 def read_catalog() -> Catalog:
     """
-    Read the catalog from Feast's registry.
+    Read the catalog from Feast's registry; what can't be read is logged and left out.
 
     Raises:
         StoreUnavailable: The registry's database can't be reached.
     """
     from feast import FeatureStore  # noqa: PLC0415 - takes seconds, and the catalog alone needs none
     from sqlalchemy.exc import OperationalError  # noqa: PLC0415 - comes with Feast
-
-    from feature_repo.registry.views import (  # noqa: PLC0415 - imports Feast
-        computation_facts,
-        feature_version,
-    )
 
     try:
         store = FeatureStore(repo_path=str(REPO_PATH))
@@ -129,9 +147,11 @@ def read_catalog() -> Catalog:
         raise StoreUnavailable(
             f"the registry: {error.orig}", hint="Is PostgreSQL running? `make up` starts it."
         ) from error
-    by_view = {view.name: feature_version(view) for view in views}
+    by_view, computations, unreadable = _read_views(views)
+    for name, problem in unreadable.items():
+        _log.error("feature_view_not_read", view=name, problem=problem)
     return Catalog(
-        features=sorted(by_view.values(), key=lambda f: (f.feature_name, f.parsed_version)),
+        features=_ordered(by_view.values()),
         services={
             service.name: [
                 by_view[projection.name].reference
@@ -140,5 +160,41 @@ def read_catalog() -> Catalog:
             ]
             for service in services
         },
-        computations={by_view[view.name].reference: computation_facts(view) for view in views},
+        computations=computations,
+        unreadable=unreadable,
     )
+
+
+def _read_views(
+    views: "Iterable[FeatureView]",
+) -> tuple[dict[str, FeatureVersion], dict[str, ComputationFacts], dict[str, str]]:
+    """Return versions by view name, their computations by reference, problems by view name."""
+    from feature_repo.registry.views import (  # noqa: PLC0415 - imports Feast
+        computation_facts,
+        feature_version,
+    )
+
+    by_view, computations, unreadable = {}, {}, {}
+    for view in views:
+        try:
+            feature, facts = feature_version(view), computation_facts(view)
+        except DefinitionError as error:
+            unreadable[view.name] = error.message
+        else:
+            by_view[view.name], computations[feature.reference] = feature, facts
+    while lacking := _lacking(by_view.values()):
+        for feature, dependency in lacking:
+            unreadable[feature.view_name] = f"it is made from {dependency}, which can't be read"
+            del by_view[feature.view_name], computations[feature.reference]
+    return by_view, computations, unreadable
+
+
+def _lacking(features: Iterable[FeatureVersion]) -> list[tuple[FeatureVersion, str]]:
+    """Return what is made from a version that is not there, with that."""
+    known = {feature.reference: feature for feature in features}
+    lacking = ((f, d) for f in known.values() for d in f.dependencies if d not in known)
+    return list({feature.reference: (feature, d) for feature, d in lacking}.values())
+
+
+def _ordered(features: Iterable[FeatureVersion]) -> list[FeatureVersion]:
+    return sorted(features, key=lambda f: (f.feature_name, f.parsed_version))

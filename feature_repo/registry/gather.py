@@ -4,7 +4,7 @@ import dataclasses
 import importlib
 import pkgutil
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +14,7 @@ from feature_repo.entities import FEATURE_ENTITIES
 from feature_repo.registry.lifecycle import LIFECYCLE_FILE, read_states, with_states
 from feature_repo.registry.lineage import in_dependency_order
 from feature_repo.registry.metadata import FeatureVersion, Status
+from feature_repo.registry.validation import problems
 from feature_repo.services import SERVICES, ServiceDefinition
 from foundation.errors import DefinitionError
 
@@ -34,13 +35,14 @@ def gather_features(package: str = "feature_repo.features") -> list[FeatureVersi
     features: list[FeatureVersion] = []
     for name in _module_names(package):
         module = _import_definition(package, name)
-        versions: Sequence[FeatureVersion] = getattr(module, "VERSIONS", ())
+        versions: Sequence[object] = getattr(module, "VERSIONS", ())
         file = _short(module.__file__ or name)
         if not versions:
             raise DefinitionError(f"{file}: no VERSIONS, a tuple of FeatureVersion", hint=_HINT)
-        for feature in versions:
+        for each in versions:
+            feature = _validated(each, file)
             _check_place(feature, file, name)
-        features.extend(versions)
+            features.append(feature)
     _check_unique(features)
     _check_jobs(features)
     folder = Path(importlib.import_module(package).__path__[0])
@@ -81,26 +83,33 @@ def _import_definition(package: str, name: str) -> ModuleType:
     try:
         return importlib.import_module(f"{package}.{name}")
     except ValidationError as error:
+        # A definition may take something from another, which is then the one that is wrong.
+        folders = [Path(folder) for folder in importlib.import_module(package).__path__]
         frame = next(
             frame
             for frame in reversed(traceback.extract_tb(error.__traceback__))
-            if Path(frame.filename).stem == name
+            if Path(frame.filename).parent in folders
         )
+        place = f"{_short(frame.filename)}:{frame.lineno}: {Path(frame.filename).stem}"
         raise DefinitionError(
-            "\n".join(
-                f"{_short(frame.filename)}:{frame.lineno}: {name}, {_field_and_message(detail)}"
-                for detail in error.errors(include_url=False)
-            ),
-            hint=_HINT,
+            "\n".join(f"{place}, {problem}" for problem in problems(error)), hint=_HINT
         ) from None
 
 
-def _field_and_message(detail: Mapping[str, object]) -> str:
-    location = detail["loc"]
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    if isinstance(location, tuple) and location:
-        return f"{'.'.join(map(str, location))}: {message}"
-    return message  # a check over several fields names its field itself
+def _validated(version: object, file: str) -> FeatureVersion:
+    """Return a version that was checked: `model_copy`, for one, checks nothing."""
+    if not isinstance(version, FeatureVersion):
+        raise DefinitionError(f"{file}: VERSIONS: holds {version!r}, no FeatureVersion", hint=_HINT)
+    try:
+        # Both: a dump leaves out what is no field, and what is in a field may be a model itself.
+        return FeatureVersion.model_validate(
+            {**vars(version), **version.model_dump(warnings=False)}
+        )
+    except ValidationError as error:
+        raise DefinitionError(
+            "\n".join(f"{file}: {version.reference}, {problem}" for problem in problems(error)),
+            hint=_HINT,
+        ) from None
 
 
 def _check_place(feature: FeatureVersion, file: str, module_name: str) -> None:

@@ -15,6 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from feature_repo.registry.metadata import FeatureVersion, Status
+from feature_repo.registry.validation import problems
 from foundation.errors import ContractViolation, DefinitionError
 
 LIFECYCLE_FILE = Path(__file__).resolve().parent.parent / "lifecycle.yaml"
@@ -67,12 +68,10 @@ def with_states(features: Iterable[FeatureVersion], states: States) -> list[Feat
                 hint=f"Defined are {', '.join(sorted(known))}.",
             )
         try:
-            known[reference] = FeatureVersion.model_validate(
-                {**known[reference].model_dump(), **fields}
-            )
+            known[reference] = known[reference].with_changes(**fields)
         except ValidationError as error:
             raise DefinitionError(
-                f"lifecycle.yaml: {reference}: {error.errors(include_url=False)[0]['msg']}"
+                "\n".join(f"lifecycle.yaml: {reference}, {problem}" for problem in problems(error))
             ) from None
     return list(known.values())
 
@@ -170,9 +169,7 @@ def _check(feature: FeatureVersion, done: str, *allowed: Status) -> None:
 
 def _moved(feature: FeatureVersion, status: Status, **dates: object) -> FeatureVersion:
     cleared = dict.fromkeys(_FIELDS[1:])
-    return FeatureVersion.model_validate(
-        {**feature.model_dump(), **cleared, "status": status, **dates}
-    )
+    return feature.with_changes(**{**cleared, "status": status, **dates})
 
 
 def _plain(value: object) -> object:

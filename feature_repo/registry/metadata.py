@@ -158,6 +158,15 @@ class FeatureVersion(BaseModel):
                 raise ValueError(f"{field}: {message}")
         return self
 
+    def with_changes(self, **fields: object) -> Self:
+        """
+        Return a version that differs in some fields: `model_copy`, but checked.
+
+        Raises:
+            pydantic.ValidationError: There is no such version.
+        """
+        return self.model_validate({**self.model_dump(), **fields})
+
     @property
     def view_name(self) -> str:
         """Name of the Feast feature view: `popularity_score_v1_0_0`."""

@@ -6,6 +6,7 @@ import yaml
 from pydantic import ValidationError
 
 from feature_repo.registry.serving_rules import ServingRules
+from feature_repo.registry.validation import problems
 from foundation.errors import ConfigurationError
 
 _HINT = "docs/serving-rules.md shows what it may hold."
@@ -24,11 +25,6 @@ def read_rules(path: Path) -> ServingRules:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path}: {error}", hint=_HINT) from error
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, detail['loc'])) or 'the whole'}: {detail['msg']}"
-            for detail in error.errors(include_url=False, include_input=False)
-        ]
         raise ConfigurationError(
-            f"{path}:\n  " + "\n  ".join(lines),
-            hint=_HINT,
+            f"{path}:\n  " + "\n  ".join(problems(error)), hint=_HINT
         ) from None

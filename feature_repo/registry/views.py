@@ -7,12 +7,14 @@ each field as JSON, so that Feast's registry alone can rebuild the whole `Featur
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from feast import FeatureService, FeatureView, Field, PushSource
 from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import (
     PostgreSQLSource,
 )
 from feast.types import Array, FeastType, Float32, Float64, Map, String
+from pydantic import ValidationError
 
 from feature_repo.entities import FEATURE_ENTITIES
 from feature_repo.registry.metadata import (
@@ -21,8 +23,10 @@ from feature_repo.registry.metadata import (
     FeatureType,
     FeatureVersion,
 )
+from feature_repo.registry.validation import problems
 from feature_repo.services import ServiceDefinition
 from feature_repo.stores.sql import feature_view_query
+from foundation.errors import DefinitionError
 
 # Tags that are no metadata of the version itself.
 _FINGERPRINT = "computation_fingerprint"
@@ -74,20 +78,29 @@ def feature_version(view: FeatureView) -> FeatureVersion:
     """
     Return the feature version that a feature view was made from.
 
+    Fields that are not known here are left out: a later release may have applied it.
+
     Raises:
-        pydantic.ValidationError: The view's tags are not those of `feature_view`.
+        DefinitionError: The view's tags are not those of `feature_view`.
     """
-    facts = (_FINGERPRINT, _COLUMNS, _TABLES)
-    tags = {name: json.loads(value) for name, value in view.tags.items() if name not in facts}
-    return FeatureVersion.model_validate_json(json.dumps(tags))
+    try:
+        return FeatureVersion.model_validate_json(json.dumps(_decoded(view)), extra="ignore")
+    except ValidationError as error:
+        raise _foreign(view, ", ".join(problems(error))) from None
 
 
 def computation_facts(view: FeatureView) -> ComputationFacts:
-    """Return what a feature view was made with."""
+    """
+    Return what a feature view was made with.
+
+    Raises:
+        DefinitionError: The view's tags are not those of `feature_view`.
+    """
+    tags = _decoded(view)
     return ComputationFacts(
-        fingerprint=json.loads(view.tags.get(_FINGERPRINT, '""')),
-        columns=json.loads(view.tags.get(_COLUMNS, "{}")),
-        tables=json.loads(view.tags.get(_TABLES, "{}")),
+        fingerprint=tags.get(_FINGERPRINT, ""),
+        columns=tags.get(_COLUMNS, {}),
+        tables=tags.get(_TABLES, {}),
     )
 
 
@@ -101,4 +114,18 @@ def feature_service(
         description=definition.description,
         owner=definition.owner,
         features=[by_reference[reference] for reference in definition.features],
+    )
+
+
+def _decoded(view: FeatureView) -> dict[str, Any]:
+    try:
+        return {name: json.loads(value) for name, value in view.tags.items()}
+    except ValueError as error:
+        raise _foreign(view, f"a tag is no JSON: {error}") from None
+
+
+def _foreign(view: FeatureView, problem: str) -> DefinitionError:
+    return DefinitionError(
+        f"feature view {view.name!r} is not a feature version of this repository: {problem}",
+        hint="Define it in feature_repo/features, and run `make apply`.",
     )

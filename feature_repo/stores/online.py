@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 from feast import Entity, FeatureView, RepoConfig
 from feast.infra.online_stores.online_store import OnlineStore
 from feast.infra.supported_async_methods import SupportedAsyncMethods
@@ -15,7 +16,6 @@ from feast.protos.feast.serving.ServingService_pb2 import GetOnlineFeaturesRespo
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import FeastConfigBaseModel
-from pydantic import ValidationError
 
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.registry.views import feature_version
@@ -36,6 +36,8 @@ from foundation import clock
 from foundation.errors import DefinitionError
 from foundation.redis import AsyncClient, Client, connect, connect_async
 from foundation.settings import load_settings
+
+_log = structlog.get_logger()
 
 WriteRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
 Progress = Callable[[int], Any] | None
@@ -208,20 +210,18 @@ class VersionedRedisOnlineStore(OnlineStore):  # type: ignore[misc]  # untyped
         known = self._features.get(table.name)
         if known is not None and known[0] == table.tags:
             return known[1]
-        try:
-            feature = feature_version(table)
-        except (ValidationError, ValueError) as error:
-            raise DefinitionError(
-                f"feature view {table.name!r} is not a feature version of this repository",
-                hint="Define it in feature_repo/features; this online store takes no other views.",
-            ) from error
+        feature = feature_version(table)
         self._features[table.name] = (dict(table.tags), feature)
         return feature
 
     def _delete(self, tables: Sequence[FeatureView]) -> None:
         for table in tables:
-            feature = self._feature(table)
-            delete_values(self._client, feature.feature_name, feature.version)
+            try:
+                feature = self._feature(table)
+            except DefinitionError as error:  # what it may have expires by itself
+                _log.warning("values_not_removed", view=table.name, reason=error.message)
+            else:
+                delete_values(self._client, feature.feature_name, feature.version)
 
 
 def _stored_rows(feature: FeatureVersion, data: Sequence[WriteRow]) -> pa.Table:

@@ -16,7 +16,7 @@ from feature_repo.history.terms import Terms
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.registry.views import feature_version
 from feature_repo.stores.sql import stored_instants_query
-from foundation.errors import ContractViolation
+from foundation.errors import ContractViolation, DefinitionError
 from foundation.settings import Settings
 
 
@@ -126,7 +126,7 @@ def stored_instants(wanted: Sequence[WantedColumn], start: datetime, end: dateti
 def _version(view: FeatureView) -> FeatureVersion | None:
     try:
         return feature_version(view)
-    except ValueError:  # what its tags hold are no metadata
+    except DefinitionError:  # what its tags hold are no metadata
         return None
 
 

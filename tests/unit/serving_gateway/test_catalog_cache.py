@@ -50,6 +50,23 @@ async def test_a_failed_reading_keeps_the_catalog(failure: Exception) -> None:
     assert cache.current is catalog
 
 
+async def test_what_can_no_longer_be_read_stays_as_it_was() -> None:
+    """And in its feature services, too; what is gone is gone."""
+    first, *others = gather_features()
+    whole = Catalog([first, *others], {"s": [first.reference, others[0].reference]})
+    partial = Catalog(
+        others, {"s": [others[0].reference], "t": []}, unreadable={first.view_name: "odd"}
+    )
+    gone = Catalog(others, {"s": [others[0].reference]})
+    cache = CatalogCache(_reader([whole, partial, partial, gone]), interval=INTERVAL)
+    for _ in range(3):
+        await cache.refresh()
+    assert cache.current.select(first.feature_name, first.version) == first
+    assert cache.current.services == {"s": [others[0].reference, first.reference], "t": []}
+    await cache.refresh()
+    assert cache.current is gone
+
+
 @pytest.mark.parametrize("failure", FAILURES, ids=str)
 async def test_readings_go_on_after_a_failure(failure: Exception) -> None:
     """The background task survives, and finds the next catalog."""

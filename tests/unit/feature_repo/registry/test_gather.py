@@ -30,6 +30,11 @@ def version(feature_name, **changes):
     return FeatureVersion(**{name: value for name, value in fields.items() if value != "absent"})
 """
 
+_COPY = """
+from feature_repo.registry.metadata import Expectations
+VERSIONS = (version("a").model_copy(update={{"{}": {}}}),)
+"""
+
 
 @pytest.fixture
 def gather(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GatherSource:
@@ -82,6 +87,14 @@ def test_dependencies_come_first(gather: GatherSource) -> None:
             ("a.py", "cycle"),
         ),
         ("", ("/a.py", "no VERSIONS")),
+        ('VERSIONS = ("a",)', ("/a.py", "'a', no FeatureVersion")),
+        (_COPY.format("version", "'1.3'"), ("/a.py", "a==1.3, version", "MAJOR.MINOR.PATCH")),
+        (_COPY.format("default", "'x'"), ("/a.py", "a==1.0.0, default", "not a float")),
+        (_COPY.format("defualt", "3"), ("/a.py", "a==1.0.0, defualt", "not permitted")),
+        (
+            _COPY.format("expectations", "Expectations().model_copy(update={'min_row_count': 0})"),
+            ("/a.py", "a==1.0.0, expectations.min_row_count"),
+        ),
     ],
 )
 def test_a_wrong_definition_is_named(
@@ -92,6 +105,13 @@ def test_a_wrong_definition_is_named(
         gather({"a": definition})
     for part in expected:
         assert part in str(caught.value)
+
+
+def test_the_file_is_named_that_is_wrong(gather: GatherSource) -> None:
+    """Not the one that takes something from it."""
+    modules = {"a": "from . import b", "b": "X = version('b', owner='absent')"}
+    with pytest.raises(DefinitionError, match=r"/b\.py:\d+: b, owner: Field required"):
+        gather(modules)
 
 
 def test_versions_of_one_job_must_be_of_one_computation(gather: GatherSource) -> None:
