@@ -1,6 +1,5 @@
 """`docs`: the canonical list of features, as a document."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ from feature_repo.registry.feature_pages import features_markdown
 from feature_repo.registry.gather import gather_features, gather_services
 from feature_repo.registry.plan import Definitions
 from foundation.cli import console
-from foundation.settings import PREFIX, PROJECT_ROOT
+from foundation.settings import PROJECT_ROOT
 
 FEATURES_DOCUMENT = PROJECT_ROOT / "docs" / "features.md"
 
@@ -22,13 +21,7 @@ def docs(
         bool, typer.Option("--check", help="Write nothing; exit code 2 if the file is out of date.")
     ] = False,
 ) -> None:
-    """
-    Write the list of all features, with their metadata, versions and users, as Markdown.
-
-    It is the same on every machine: as if an embedding model were configured.
-    """
-    # Before any definition is imported: some are staged where there is no model.
-    os.environ[f"{PREFIX}EMBEDDING_COMMAND"] = "minilm"
+    """Write the list of all features, with their metadata, versions and users, as Markdown."""
     features = gather_features()
     services = {service.name: service.features for service in gather_services(features)}
     text = features_markdown(Definitions(features, services, {}))

@@ -3,10 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 from feature_repo.registry.metadata import FeatureType, FeatureVersion, Status
-from foundation.settings import load_settings
-
-# A setting decides, and not what happens to be installed where definitions are applied.
-_has_model = load_settings().embedding_command is not None
 
 VERSIONS = (
     FeatureVersion(
@@ -20,7 +16,8 @@ VERSIONS = (
         computation="product_embedding",
         source=("products",),
         owner="search",
-        status=Status.ACTIVE if _has_model else Status.STAGED,
+        # It takes a model, which not everybody has: whoever does promotes it.
+        status=Status.STAGED,
         created_at=datetime(2026, 11, 23, tzinfo=UTC),
         updated_at=datetime(2026, 11, 23, tzinfo=UTC),
         default=None,

@@ -2,10 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from feature_repo.features import product_embedding
-from feature_repo.registry.metadata import FeatureType, FeatureVersion
-
-_EMBEDDING = product_embedding.VERSIONS[0]
+from feature_repo.registry.metadata import FeatureType, FeatureVersion, Status
 
 VERSIONS = (
     FeatureVersion(
@@ -17,10 +14,10 @@ VERSIONS = (
         join_keys=("product_id", "query"),
         computation="search_semantic_score",
         source=("products",),
-        dependencies=(_EMBEDDING.reference,),
+        dependencies=("product_embedding==1.0.0",),
         owner="search",
-        # Without a model neither can be computed.
-        status=_EMBEDDING.status,
+        # It takes the same model as product_embedding.
+        status=Status.STAGED,
         created_at=datetime(2026, 11, 23, tzinfo=UTC),
         updated_at=datetime(2026, 11, 23, tzinfo=UTC),
         default=0.0,

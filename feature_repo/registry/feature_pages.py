@@ -10,8 +10,8 @@ from feature_repo.registry.tables import duration_in_words
 _HEAD = """\
 # Features
 
-Made by `python -m feature_repo docs` from the definitions, as they are with an embedding model;
-`make check` tells when it is out of date.
+Made by `python -m feature_repo docs` from the definitions; `make check` tells when it is out of
+date.
 
 | feature | of | versions | every | owner | what it is |
 |---|---|---|---|---|---|

@@ -156,3 +156,12 @@ def test_a_service_of_an_unknown_version_is_refused() -> None:
     """The error names the service and the reference."""
     with pytest.raises(DefinitionError, match=r"search_v1, features: 'popularity_score==1.0.0'"):
         gather_services([])
+
+
+def test_definitions_are_the_same_wherever_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting of the machine changes nothing that is planned and applied."""
+    before = gather_features()
+    monkeypatch.setenv("FEATURE_STORE_EMBEDDING_COMMAND", "minilm")
+    for feature in before:
+        importlib.reload(importlib.import_module(f"feature_repo.features.{feature.feature_name}"))
+    assert gather_features() == before
