@@ -5,28 +5,30 @@ import sys
 from feast import Project
 
 from feature_repo.entities import ENTITIES
-from feature_repo.registry.deployment import computation_facts, current_plan
-from feature_repo.registry.gather import gather_features, gather_services
+from feature_repo.registry.catalog import read_catalog
+from feature_repo.registry.deployment import current_plan, read_repository
 from feature_repo.registry.plan_report import violations_text
 from feature_repo.registry.views import feature_service, feature_view
 from foundation import clock
 from foundation.errors import DefinitionError, FeatureStoreError
 from foundation.settings import load_settings
 
+_now = clock.now()
 try:
-    _features = gather_features()
-    _services = gather_services(_features)
-    _computations = computation_facts(_features)
-    _plan = current_plan(load_settings(), now=clock.now())
+    _catalog = read_catalog()
+    _repository = read_repository(_catalog, now=_now)
+    _plan = current_plan(load_settings(), _repository, _catalog, now=_now)
 except DefinitionError as error:
     sys.exit(f"Nothing was applied. A definition is wrong:\n{error}")
 except FeatureStoreError as error:
     sys.exit(f"Nothing was applied.\n{error}")
 if _plan.violations:
-    sys.exit(f"Nothing was applied. It would break what is deployed:\n{violations_text(_plan)}")
+    _refused = violations_text(_plan.violations)
+    sys.exit(f"Nothing was applied. It would break what is deployed:\n{_refused}")
 
 _views = [
-    (feature, feature_view(feature, _computations[feature.reference])) for feature in _features
+    (feature, feature_view(feature, _repository.computations[feature.reference]))
+    for feature in _repository.features
 ]
 
 # Feast looks for its objects among a module's attributes.
@@ -35,4 +37,6 @@ project = Project(
 )
 globals().update({f"entity_{entity.name}": entity for entity in ENTITIES})
 globals().update({view.name: view for _, view in _views})
-globals().update({service.name: feature_service(service, _views) for service in _services})
+globals().update(
+    {service.name: feature_service(service, _views) for service in _repository.services}
+)

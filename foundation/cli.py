@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TextIO
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from foundation.errors import FeatureStoreError
+from foundation.errors import ConfigurationError, FeatureStoreError
 from foundation.logs import configure_logs
 from foundation.settings import load_settings
 
@@ -36,6 +37,25 @@ def new_app(help_text: str) -> typer.Typer:
         rich_markup_mode="markdown",
         pretty_exceptions_show_locals=False,  # locals may hold secrets
     )
+
+
+def write_file(text: str, path: Path, *, option: str) -> None:
+    """
+    Write what somebody wants in a file, and say so.
+
+    Args:
+        text: Its content.
+        path: Where; it is replaced if it is there.
+        option: By which it was asked for.
+
+    Raises:
+        ConfigurationError: There it can't be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{option}: {path} can't be written: {error.strerror}") from error
+    console.print(f"Wrote {path}", highlight=False)
 
 
 def run(app: Callable[[], object]) -> None:

@@ -42,10 +42,12 @@ def keep_snapshots(settings: Settings) -> None:
     for state in retention.drop_partitions(settings, storage, now=now, dry_run=False):
         _log.info("month_considered", month=state.name, dropped=state.dropped, reason=state.reason)
     for leftover in retirement.leftovers(settings, catalog.features, now=now):
-        removed = retirement.remove_values(settings, leftover.feature)
+        removed = retirement.remove_values(settings, leftover.reference)
         _log.info(
             "retired_version_removed",
-            feature=removed.feature.reference,
+            feature=removed.reference,
             online=removed.online,
             offline=removed.offline,
         )
+    for leftover in retirement.unknown_leftovers(settings, catalog):
+        _log.warning("values_of_unknown_version", feature=leftover.reference, rows=leftover.rows)

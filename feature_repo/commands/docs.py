@@ -7,8 +7,9 @@ import typer
 
 from feature_repo.registry.feature_pages import features_markdown
 from feature_repo.registry.gather import gather_features, gather_services
-from feature_repo.registry.plan import Definitions
-from foundation.cli import console
+from feature_repo.registry.inventory import Inventory
+from feature_repo.services import SERVICES
+from foundation.cli import console, write_file
 from foundation.settings import PROJECT_ROOT
 
 FEATURES_DOCUMENT = PROJECT_ROOT / "docs" / "features.md"
@@ -23,11 +24,10 @@ def docs(
 ) -> None:
     """Write the list of all features, with their metadata, versions and users, as Markdown."""
     features = gather_features()
-    services = {service.name: service.features for service in gather_services(features)}
-    text = features_markdown(Definitions(features, services, {}))
+    gather_services(features)  # which names what they name that is not defined
+    text = features_markdown(Inventory.of_definitions(features, SERVICES))
     if not check:
-        out.write_text(text, encoding="utf-8")
-        console.print(f"Wrote {out}", highlight=False)
+        write_file(text, out, option="--out")
     elif not out.exists() or out.read_text(encoding="utf-8") != text:
         console.print(f"{out.name} is out of date: run `python -m feature_repo docs`.")
         raise typer.Exit(2)

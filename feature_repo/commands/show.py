@@ -2,7 +2,7 @@
 
 # ruff: noqa: PLC0415 - Feast takes seconds, which `--help` doesn't need
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -10,9 +10,9 @@ import typer
 from rich.table import Table
 
 from feature_repo.registry.catalog import Catalog, read_catalog
+from feature_repo.registry.inventory import Consumer, Inventory, consumers_of
 from feature_repo.registry.lineage_graph import Direction, around, lineage_graph
 from feature_repo.registry.metadata import FeatureVersion
-from feature_repo.registry.plan import Definitions, consumers_of
 from feature_repo.registry.tables import feature_table
 from feature_repo.stores.latest_facts import QUANTILES, LatestFacts, latest_facts
 from feature_repo.stores.run_facts import last_runs
@@ -46,9 +46,7 @@ def show(
                 feature,
                 runs.get(feature.reference),
                 latest_facts(connection, feature),
-                consumers_of(
-                    feature.reference, Definitions(catalog.features, catalog.services, {}), rules
-                ),
+                consumers_of(feature.reference, Inventory.of_catalog(catalog), rules),
             )
             for feature in versions
         }
@@ -71,7 +69,7 @@ def _page(
     feature: FeatureVersion,
     run: Mapping[str, Any] | None,
     latest: LatestFacts,
-    consumers: list[str],
+    consumers: Sequence[Consumer],
 ) -> dict[str, Any]:
     graph = lineage_graph(catalog)
     made_from = around(graph, feature.reference, direction=Direction.UP).nodes
@@ -81,7 +79,7 @@ def _page(
     age = None if latest.newest is None else (clock.now() - latest.newest).total_seconds()
     return {
         "made_from": [name for name in made_from if name != feature.reference],
-        "used_by": consumers,
+        "used_by": [str(consumer) for consumer in consumers],
         "last_run": None if run is None else f"{run['status']} as of {run['as_of']:%Y-%m-%d %H:%M}",
         "values_computed": None if run is None else run["row_count"],
         "failed_checks": None if run is None else run["failed_checks"],

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from feature_repo.registry.metadata import Expectations, FeatureType, FeatureVersion, Status
+from feature_repo.registry.expectations import Expectations
+from feature_repo.registry.metadata import FeatureType, FeatureVersion, Status
 
 _STABLE = FeatureVersion(
     feature_name="popularity_score",

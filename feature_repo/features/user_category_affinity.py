@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from feature_repo.registry.alert_limits import AlertLimits
-from feature_repo.registry.metadata import Expectations, FeatureType, FeatureVersion, Status
+from feature_repo.registry.expectations import Expectations
+from feature_repo.registry.metadata import FeatureType, FeatureVersion, Status
 
 VERSIONS = (
     FeatureVersion(

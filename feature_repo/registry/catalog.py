@@ -30,6 +30,7 @@ class Catalog:
         features: All versions, by feature name and ascending version.
         services: References (`name==1.0.0`) by feature service name.
         computations: What is known of how each was computed when it was applied, by reference.
+        service_owners: Owners by feature service name.
         unreadable: By view name, why a feature version is not among the features: the registry has
             it, but not as this release writes one; or one that it is made from.
     """
@@ -37,6 +38,7 @@ class Catalog:
     features: Sequence[FeatureVersion]
     services: Mapping[str, Sequence[str]]
     computations: Mapping[str, ComputationFacts] = field(default_factory=dict)
+    service_owners: Mapping[str, str] = field(default_factory=dict)
     unreadable: Mapping[str, str] = field(default_factory=dict)
     _by_name: Mapping[str, Mapping[str, FeatureVersion]] = field(init=False, repr=False)
     _select: Callable[[str, str | None], FeatureVersion] = field(init=False, repr=False)
@@ -161,6 +163,7 @@ def read_catalog() -> Catalog:
             for service in services
         },
         computations=computations,
+        service_owners={service.name: service.owner for service in services},
         unreadable=unreadable,
     )
 

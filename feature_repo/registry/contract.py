@@ -1,6 +1,7 @@
 """What users of a feature version rely on, and what a change of it asks of the version; pure."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -9,6 +10,9 @@ import semver
 from feature_repo.registry.metadata import FeatureVersion
 
 COMPUTATION = "computation fingerprint"
+_FREQUENCY = "computation_frequency"
+_NONE = "null"
+_SHOWN_DIGITS = 12
 
 
 class Bump(IntEnum):
@@ -21,7 +25,7 @@ class Bump(IntEnum):
 
 
 # By field, what a change of it asks for. Of the fields that are not here users see nothing: texts,
-# dates, the life of the version, when and how it is computed, and what the quality gate demands.
+# tags, dates, the life of the version, and what the quality gate and the alerts demand.
 _ASKED = {
     "feature_type": Bump.MAJOR,
     "entity": Bump.MAJOR,
@@ -36,6 +40,16 @@ _ASKED = {
     "default": Bump.PATCH,
     "valid_range": Bump.PATCH,
     "staleness_tolerance": Bump.PATCH,
+    # Which values training finds at an instant follows from it; and how fast values come from this.
+    "history_interval": Bump.PATCH,
+    "serving_location": Bump.PATCH,
+}
+
+
+_RISES: Mapping[Bump, Callable[[semver.Version], semver.Version]] = {
+    Bump.MAJOR: semver.Version.bump_major,
+    Bump.MINOR: semver.Version.bump_minor,
+    Bump.PATCH: semver.Version.bump_patch,
 }
 
 
@@ -50,7 +64,37 @@ class FieldChange:
     @property
     def bump(self) -> Bump:
         """What the change asks of the version."""
+        # Another frequency is the job's own affair; with a job or without are different values.
+        if self.field == _FREQUENCY and _NONE in (self.before, self.after):
+            return Bump.MINOR
         return _ASKED.get(self.field, Bump.NONE)
+
+
+def field_changes(
+    before: FeatureVersion,
+    after: FeatureVersion,
+    fingerprint_before: str = "",
+    fingerprint_after: str = "",
+) -> list[FieldChange]:
+    """
+    Return in which fields, and in which computation, two versions of one feature differ.
+
+    Args:
+        before: The one.
+        after: The other.
+        fingerprint_before: Of the computation; "": nobody knows.
+        fingerprint_after: The same.
+    """
+    first, second = (feature.model_dump(mode="json") for feature in (before, after))
+    changes = [
+        FieldChange(name, _text(first[name]), _text(second[name]))
+        for name in second
+        if name != "version" and first[name] != second[name]
+    ]
+    if fingerprint_before and fingerprint_after and fingerprint_before != fingerprint_after:
+        shown = (each[:_SHOWN_DIGITS] for each in (fingerprint_before, fingerprint_after))
+        changes.append(FieldChange(COMPUTATION, *shown))
+    return changes
 
 
 def asked_bump(changes: Sequence[FieldChange]) -> Bump:
@@ -69,12 +113,21 @@ def actual_bump(before: FeatureVersion, after: FeatureVersion) -> Bump:
     return Bump.PATCH if second != first else Bump.NONE
 
 
-def bumped(version: str, bump: Bump) -> str:
-    """Return the least version that rises in a part; a version itself for none."""
-    parsed = semver.Version.parse(version)
-    rises = {
-        Bump.MAJOR: parsed.bump_major,
-        Bump.MINOR: parsed.bump_minor,
-        Bump.PATCH: parsed.bump_patch,
-    }
-    return str(rises[bump]()) if bump in rises else version
+def free_version(version: str, bump: Bump, taken: Collection[str]) -> str:
+    """
+    Return the least version that rises in a part, and that is not there yet.
+
+    Args:
+        version: What it rises from.
+        bump: The part that rises; at least PATCH.
+        taken: Versions that are there.
+    """
+    rise = _RISES[bump]
+    free = rise(semver.Version.parse(version))
+    while str(free) in taken:
+        free = rise(free)
+    return str(free)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

@@ -1,21 +1,65 @@
-"""What is defined here, what is deployed, and who names which version: what the plan compares."""
+"""What is defined here, what is deployed, and who relies on it: what the plan compares."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import yaml
 
 from feature_repo.history.extensions import load_extensions
-from feature_repo.registry.catalog import REPO_PATH, read_catalog
+from feature_repo.registry.catalog import REPO_PATH, Catalog
 from feature_repo.registry.gather import gather_features, gather_services
+from feature_repo.registry.inventory import Inventory
+from feature_repo.registry.lifecycle import KEPT_AFTER_RETIREMENT, settled
 from feature_repo.registry.metadata import ComputationFacts, FeatureVersion
-from feature_repo.registry.plan import Definitions, Plan, plan
+from feature_repo.registry.plan import Plan, plan
+from feature_repo.registry.plan_rules import Circumstances
 from feature_repo.registry.rules_file import read_rules
 from feature_repo.registry.serving_rules import reliance
+from feature_repo.services import ServiceDefinition
+from feature_repo.stores.feature_use import requests_since
+from feature_repo.stores.stored_versions import stored_references
+from foundation.postgres import connect
 from foundation.settings import Settings
 
 _CONFIGURATION = REPO_PATH / "feature_store.yaml"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """
+    What the files define.
+
+    Attributes:
+        features: Feature versions, dependencies first.
+        services: Feature services, without staged versions.
+        computations: How each version is computed, by reference.
+    """
+
+    features: Sequence[FeatureVersion]
+    services: Sequence[ServiceDefinition]
+    computations: Mapping[str, ComputationFacts]
+
+    @property
+    def inventory(self) -> Inventory:
+        """The same, to be compared."""
+        return Inventory.of_definitions(self.features, self.services, self.computations)
+
+
+def read_repository(catalog: Catalog, *, now: datetime) -> Repository:
+    """
+    Return what the files define.
+
+    Args:
+        catalog: What is deployed, which says since when what is retired is.
+        now: Current instant.
+
+    Raises:
+        DefinitionError: A definition is wrong.
+    """
+    features = settled(gather_features(), catalog.features, now=now)
+    return Repository(features, gather_services(features), computation_facts(features))
 
 
 def computation_facts(features: Sequence[FeatureVersion]) -> dict[str, ComputationFacts]:
@@ -40,49 +84,39 @@ def computation_facts(features: Sequence[FeatureVersion]) -> dict[str, Computati
     }
 
 
-def defined() -> Definitions:
-    """
-    Return what the files define.
-
-    Raises:
-        DefinitionError: A definition is wrong.
-    """
-    features = gather_features()
-    services = {service.name: service.features for service in gather_services(features)}
-    return Definitions(features, services, _fingerprints(computation_facts(features)))
-
-
-def deployed() -> Definitions:
-    """
-    Return what the registry holds.
-
-    Raises:
-        StoreUnavailable: It can't be reached.
-    """
-    catalog = read_catalog()
-    return Definitions(catalog.features, catalog.services, _fingerprints(catalog.computations))
-
-
-def current_plan(settings: Settings, *, now: datetime) -> Plan:
+def current_plan(
+    settings: Settings, repository: Repository, catalog: Catalog, *, now: datetime
+) -> Plan:
     """
     Return what applying the files would change.
 
     Args:
-        settings: Say where the serving rules are, and whether fingerprints count.
+        settings: Say where the stores and the serving rules are, and whether fingerprints count.
+        repository: What the files define.
+        catalog: What is deployed.
         now: Current instant.
 
     Raises:
-        DefinitionError: A definition is wrong.
-        StoreUnavailable: The registry can't be reached.
+        StoreUnavailable: PostgreSQL can't be reached.
         ConfigurationError: The serving rules can't be read.
     """
-    definitions = defined()
+    requests: Mapping[str, int] = {}
+    stored: Collection[str] = ()
+    if catalog.features:  # before the first `apply` there may be no schema yet
+        with connect(settings) as connection:
+            requests = requests_since(connection, (now - KEPT_AFTER_RETIREMENT).date())
+            stored = stored_references(connection)
     return plan(
-        definitions,
-        deployed(),
-        rules=rules_by_version(settings.serving_rules, definitions.features, now=now) or {},
-        now=now,
-        trusts_fingerprints=not settings.accept_computation_changes,
+        repository.inventory,
+        Inventory.of_catalog(catalog),
+        Circumstances(
+            now=now,
+            rules=rules_by_version(settings.serving_rules, repository.features, now=now),
+            requests=requests,
+            stored=stored,
+            unreadable=catalog.unreadable,
+            trusts_fingerprints=not settings.accept_computation_changes,
+        ),
     )
 
 
@@ -101,7 +135,3 @@ def rules_by_version(
         ConfigurationError: The file can't be read, or is not one of serving rules.
     """
     return None if path is None else reliance(read_rules(path), features, now=now)
-
-
-def _fingerprints(facts: Mapping[str, ComputationFacts]) -> dict[str, str]:
-    return {reference: each.fingerprint for reference, each in facts.items()}

@@ -5,8 +5,10 @@ Where each version is in its life, as far as that differs from its definition.
 and a review sees one line.
 """
 
+import contextlib
+import fcntl
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,10 @@ from foundation.errors import ContractViolation, DefinitionError
 LIFECYCLE_FILE = Path(__file__).resolve().parent.parent / "lifecycle.yaml"
 # So long a retired version keeps its values, so that it can come back.
 KEPT_AFTER_RETIREMENT = timedelta(days=7)
-_FIELDS = ("status", "deprecated_at", "sunset_at", "replaced_by", "retired_at")
+_FIELDS = ("status", "decided_at", "deprecated_at", "sunset_at", "replaced_by", "forced")
 _HEADER = """\
-# Where versions are in their life, if not where their definitions say.
-# `python -m feature_repo promote|deprecate|retire|rollback` writes it; `make apply` deploys it.
+# Where versions are in their life, if not where their definitions say. `make apply` deploys it.
+# `python -m feature_repo promote|deprecate|retire|rollback` writes it, without other comments.
 """
 
 States = Mapping[str, Mapping[str, Any]]
@@ -79,16 +81,28 @@ def with_states(features: Iterable[FeatureVersion], states: States) -> list[Feat
 def write_state(feature: FeatureVersion, path: Path = LIFECYCLE_FILE) -> None:
     """Write down, in one step, where a version is in its life; the others stay as they are."""
     said = {field: getattr(feature, field) for field in _FIELDS}
-    fields = {name: _plain(value) for name, value in said.items() if value is not None}
-    states = {**read_states(path), feature.reference: fields}
-    text = _HEADER + yaml.safe_dump(dict(sorted(states.items())), sort_keys=False)
-    # Beside the file, so that it takes its place in one step; with the rights of any other file.
-    written = path.with_name(f".{path.name}.{os.getpid()}")
-    written.write_text(text, encoding="utf-8")
-    written.replace(path)
+    fields = {name: _plain(value) for name, value in said.items() if value}
+    with _locked(path.parent):
+        states = {**read_states(path), feature.reference: fields}
+        text = _HEADER + yaml.safe_dump(dict(sorted(states.items())), sort_keys=False)
+        # Beside the file, so that it takes its place in one step; with the rights of any other.
+        written = path.with_name(f".{path.name}.{os.getpid()}")
+        written.write_text(text, encoding="utf-8")
+        written.replace(path)
 
 
-def promote(feature: FeatureVersion) -> FeatureVersion:
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep out whoever else writes there; the folder itself is the lock, and no file is left."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def promote(feature: FeatureVersion, *, now: datetime) -> FeatureVersion:
     """
     Return a staged version as an active one.
 
@@ -96,68 +110,97 @@ def promote(feature: FeatureVersion) -> FeatureVersion:
         ContractViolation: It is not staged.
     """
     _check(feature, "promoted", Status.STAGED)
-    return _moved(feature, Status.ACTIVE)
+    return _moved(feature, Status.ACTIVE, decided_at=now)
 
 
 def deprecate(
     feature: FeatureVersion, *, now: datetime, sunset_at: datetime | None, replaced_by: str | None
 ) -> FeatureVersion:
     """
-    Return an active version as a deprecated one.
+    Return an active version as a deprecated one, or a deprecated one with another sunset.
+
+    Args:
+        feature: The version.
+        now: Since when it is deprecated; of one that is already, that stays as it is.
+        sunset_at: When it will be retired; None: as it was said before, if it was.
+        replaced_by: What to use instead; None: the same.
 
     Raises:
-        ContractViolation: It is not active, or the sunset is not in the future.
+        ContractViolation: It is neither, the sunset is not in the future, or it would replace
+            itself.
     """
-    _check(feature, "deprecated", Status.ACTIVE)
+    _check(feature, "deprecated", Status.ACTIVE, Status.DEPRECATED)
     if sunset_at is not None and sunset_at <= now:
         raise ContractViolation(f"the sunset {sunset_at.isoformat()} is not in the future")
+    if replaced_by == feature.reference:
+        raise ContractViolation(f"{replaced_by} can't replace itself")
     return _moved(
         feature,
         Status.DEPRECATED,
-        deprecated_at=now,
-        sunset_at=sunset_at,
-        replaced_by=replaced_by,
+        decided_at=now,
+        deprecated_at=feature.deprecated_at or now,
+        sunset_at=sunset_at or feature.sunset_at,
+        replaced_by=replaced_by or feature.replaced_by,
     )
 
 
-def retire(feature: FeatureVersion, *, now: datetime) -> FeatureVersion:
+def retire(feature: FeatureVersion, *, now: datetime, forced: bool = False) -> FeatureVersion:
     """
     Return a version that is computed and served no more.
+
+    Args:
+        feature: The version.
+        now: When that is decided.
+        forced: Whether it is to go although it was served lately.
 
     Raises:
         ContractViolation: It is retired already.
     """
     _check(feature, "retired", Status.STAGED, Status.ACTIVE, Status.DEPRECATED)
-    kept = {name: getattr(feature, name) for name in _FIELDS[1:4]}
-    return _moved(feature, Status.RETIRED, **kept, retired_at=now)
+    kept = {name: getattr(feature, name) for name in ("deprecated_at", "sunset_at", "replaced_by")}
+    return _moved(feature, Status.RETIRED, decided_at=now, forced=forced, **kept)
 
 
 def rollback(feature: FeatureVersion, *, now: datetime) -> FeatureVersion:
     """
-    Return a deprecated or lately retired version as an active one.
+    Return a deprecated or retired version as an active one.
 
     Raises:
-        ContractViolation: It is neither, or its values may be gone.
+        ContractViolation: It is neither.
     """
     _check(feature, "brought back", Status.DEPRECATED, Status.RETIRED)
-    if not can_come_back(feature, now=now):
-        raise ContractViolation(
-            f"{feature.reference} was retired on {retired_on(feature):%Y-%m-%d}; its values are "
-            "gone",
-            hint="Publish it as a new version, and backfill that.",
-        )
-    return _moved(feature, Status.ACTIVE)
+    return _moved(feature, Status.ACTIVE, decided_at=now)
+
+
+def settled(
+    features: Iterable[FeatureVersion], deployed: Iterable[FeatureVersion], *, now: datetime
+) -> list[FeatureVersion]:
+    """
+    Return feature versions with the instant since when retired ones are retired where they run.
+
+    Args:
+        features: As they are defined.
+        deployed: As they are there; what is retired there was so since then.
+        now: Since when the others will be.
+    """
+    since = {f.reference: f.retired_at for f in deployed if f.status is Status.RETIRED}
+    return [
+        f.with_changes(retired_at=since.get(f.reference) or now)
+        if f.status is Status.RETIRED
+        else f
+        for f in features
+    ]
 
 
 def can_come_back(feature: FeatureVersion, *, now: datetime) -> bool:
     """Tell whether a version has its values still: always, unless it was retired long ago."""
-    kept = now - retired_on(feature) <= KEPT_AFTER_RETIREMENT
-    return kept or feature.status is not Status.RETIRED
+    return feature.retired_at is None or now - feature.retired_at <= KEPT_AFTER_RETIREMENT
 
 
-def retired_on(feature: FeatureVersion) -> datetime:
-    """Return when a retired version was retired, as far as it says so."""
-    return feature.retired_at or feature.updated_at
+def is_past_sunset(feature: FeatureVersion, *, now: datetime) -> bool:
+    """Tell whether a deprecated version should have been retired by now."""
+    is_deprecated = feature.status is Status.DEPRECATED
+    return is_deprecated and feature.sunset_at is not None and feature.sunset_at <= now
 
 
 def _check(feature: FeatureVersion, done: str, *allowed: Status) -> None:
@@ -168,8 +211,8 @@ def _check(feature: FeatureVersion, done: str, *allowed: Status) -> None:
 
 
 def _moved(feature: FeatureVersion, status: Status, **dates: object) -> FeatureVersion:
-    cleared = dict.fromkeys(_FIELDS[1:])
-    return feature.with_changes(**{**cleared, "status": status, **dates})
+    unsaid = {**dict.fromkeys(_FIELDS), "forced": False, "retired_at": None}
+    return feature.with_changes(**{**unsaid, "status": status, **dates})
 
 
 def _plain(value: object) -> object:

@@ -19,6 +19,7 @@ from pydantic import (
 
 from feature_repo.registry.alert_limits import AlertLimits
 from feature_repo.registry.drift_limits import DriftLimits
+from feature_repo.registry.expectations import Expectations
 
 Default = float | str | tuple[float, ...] | Mapping[str, float] | None
 
@@ -44,33 +45,6 @@ class Status(StrEnum):
     ACTIVE = "active"
     DEPRECATED = "deprecated"
     RETIRED = "retired"
-
-
-class Expectations(BaseModel):
-    """What the quality gate demands of a run of this version, beyond its type and valid range."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    min_row_count: PositiveInt = Field(default=1, description="Fewest rows a run may give.")
-    min_row_count_ratio: float = Field(
-        default=0.5, ge=0, le=1, description="Fewest rows, as a share of the last good run's."
-    )
-    mean_between: tuple[float, float] | None = Field(
-        default=None, description="Where the mean of all values must lie."
-    )
-    max_stability_index: float = Field(
-        default=0.25,
-        gt=0,
-        description="Greatest population stability index against the last good run's values.",
-    )
-    max_null_shares: Mapping[str, Annotated[float, Field(ge=0, le=1)]] = Field(
-        default_factory=dict,
-        description="Greatest share of nulls by nullable source column: 'products.category'.",
-    )
-    min_metric_ratios: Mapping[Text, Annotated[float, Field(ge=0)]] = Field(
-        default_factory=dict,
-        description="By metric of a model: the least share of the last good run's that it reaches.",
-    )
 
 
 class FeatureVersion(BaseModel):
@@ -132,7 +106,15 @@ class FeatureVersion(BaseModel):
         default=None, description="When a deprecated version will be retired."
     )
     retired_at: AwareDatetime | None = Field(
-        default=None, description="Since when a retired version is computed and served no more."
+        default=None,
+        description="Since when a retired version is computed and served no more: when that was "
+        "deployed, whatever a definition says.",
+    )
+    forced: bool = Field(
+        default=False, description="Whether it was to be retired although it was served lately."
+    )
+    decided_at: AwareDatetime | None = Field(
+        default=None, description="When it was decided last where it is in its life."
     )
     replaced_by: str | None = Field(
         default=None, description="What to use instead of a deprecated version: 'name==2.0.0'."
@@ -151,6 +133,8 @@ class FeatureVersion(BaseModel):
             _vector_problem(self.vector_length, self.feature_type),
             _dates_problem(self.created_at, self.updated_at),
             _deprecation_problem(self.status, self.deprecated_at, self.sunset_at),
+            _replacement_problem(self.reference, self.replaced_by),
+            _retirement_problem(self.status, self.retired_at, forced=self.forced),
             _default_source_problem(self.default_values_of, self.feature_type, self.dependencies),
         ):
             if problem is not None:
@@ -170,7 +154,7 @@ class FeatureVersion(BaseModel):
     @property
     def view_name(self) -> str:
         """Name of the Feast feature view: `popularity_score_v1_0_0`."""
-        return f"{self.feature_name}_v{self.version.replace('.', '_')}"
+        return view_name_of(self.reference)
 
     @property
     def reference(self) -> str:
@@ -196,6 +180,11 @@ class FeatureVersion(BaseModel):
     def parsed_version(self) -> semver.Version:
         """The version, comparable."""
         return semver.Version.parse(self.version)
+
+
+def view_name_of(reference: str) -> str:
+    """Return the name of the Feast feature view of a feature version."""
+    return reference.replace("==", "_v").replace(".", "_")
 
 
 @dataclass(frozen=True)
@@ -278,6 +267,17 @@ def _deprecation_problem(
         return "deprecated_at", f"must not be given for a version that is {status}"
     if deprecated_at and sunset_at and sunset_at <= deprecated_at:
         return "sunset_at", "is not after deprecated_at"
+    return None
+
+
+def _replacement_problem(reference: str, replaced_by: str | None) -> Problem:
+    return ("replaced_by", "is the version itself") if replaced_by == reference else None
+
+
+def _retirement_problem(status: Status, retired_at: datetime | None, *, forced: bool) -> Problem:
+    if status is not Status.RETIRED and (retired_at or forced):
+        field = "retired_at" if retired_at else "forced"
+        return field, f"must not be given for a version that is {status}"
     return None
 
 

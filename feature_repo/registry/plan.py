@@ -1,48 +1,33 @@
 """What applying the definitions would change, and whether it may; pure."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 
-from feature_repo.registry.contract import (
-    COMPUTATION,
-    Bump,
-    FieldChange,
-    actual_bump,
-    asked_bump,
-    bumped,
-)
-from feature_repo.registry.lifecycle import can_come_back
+from feature_repo.registry.contract import Bump, FieldChange, asked_bump, field_changes
+from feature_repo.registry.inventory import Consumer, Inventory, consumers_of
+from feature_repo.registry.lifecycle import is_past_sunset
 from feature_repo.registry.metadata import FeatureVersion, Status
-
-_PUBLISHED = (Status.ACTIVE, Status.DEPRECATED, Status.RETIRED)
+from feature_repo.registry.plan_rules import (
+    Circumstances,
+    Refusal,
+    World,
+    compared,
+    neighbors,
+    refuse_addition,
+    refuse_change,
+    refuse_removal,
+)
+from feature_repo.registry.service_rules import refuse_service
 
 
 class Kind(StrEnum):
-    """What happens to a feature version."""
+    """What happens to a feature version or a feature service."""
 
     ADDED = "added"
     CHANGED = "changed"
     RETIRED = "retired"
     REMOVED = "removed"
-
-
-@dataclass(frozen=True)
-class Definitions:
-    """
-    All that is defined, or deployed.
-
-    Attributes:
-        features: Feature versions.
-        services: References by feature service name.
-        fingerprints: Of the computations, by reference.
-    """
-
-    features: Sequence[FeatureVersion]
-    services: Mapping[str, Sequence[str]]
-    fingerprints: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -56,206 +41,182 @@ class Change:
         fields: What is different: from what is deployed, or, for an added version, from the newest
             one before it.
         asked: Which part of the version has to rise for it.
-        problem: Why it may not be; None if it may.
-        hint: What to do instead.
-        consumers: Feature versions, feature services and serving rules that name the version.
+        refusal: Why it may not be; None if it may.
+        consumers: Who uses the version.
     """
 
     feature: FeatureVersion
     kind: Kind
     fields: Sequence[FieldChange] = ()
     asked: Bump = Bump.NONE
-    problem: str | None = None
-    hint: str = ""
-    consumers: Sequence[str] = ()
+    refusal: Refusal | None = None
+    consumers: Sequence[Consumer] = ()
+
+    @property
+    def name(self) -> str:
+        """What changes."""
+        return self.feature.reference
 
 
 @dataclass(frozen=True)
 class ServiceChange:
-    """References that join and leave a feature service."""
+    """
+    What happens to one feature service.
+
+    Attributes:
+        name: Of the service.
+        kind: What happens to it.
+        owner: Whose it is, if anybody says.
+        joining: References that are in it from now on.
+        leaving: References that are in it no more.
+        refusal: Why it may not be; None if it may.
+    """
 
     name: str
+    kind: Kind
+    owner: str | None
     joining: Sequence[str]
     leaving: Sequence[str]
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What applying the definitions would change."""
+    """
+    What applying the definitions would change.
+
+    Attributes:
+        changes: Of feature versions.
+        services: Of feature services.
+        notes: What somebody should know who reads it.
+    """
 
     changes: Sequence[Change]
-    services: Sequence[ServiceChange] = field(default=())
+    services: Sequence[ServiceChange] = ()
+    notes: Sequence[str] = field(default=())
 
     @property
-    def violations(self) -> list[Change]:
-        """Changes that may not be."""
-        return [change for change in self.changes if change.problem]
+    def violations(self) -> dict[str, Refusal]:
+        """Why what may not be may not be, by what it happens to."""
+        every: Sequence[Change | ServiceChange] = (*self.changes, *self.services)
+        return {change.name: change.refusal for change in every if change.refusal is not None}
+
+    @property
+    def reviewers(self) -> list[str]:
+        """Owners of what changes, and of what uses it."""
+        owners = {change.feature.owner for change in self.changes}
+        owners |= {each.owner for change in self.changes for each in change.consumers if each.owner}
+        owners |= {service.owner for service in self.services if service.owner}
+        return sorted(owners)
 
 
-def plan(
-    defined: Definitions,
-    deployed: Definitions,
-    *,
-    rules: Mapping[str, Sequence[str]],
-    now: datetime,
-    trusts_fingerprints: bool = True,
-) -> Plan:
+def plan(defined: Inventory, deployed: Inventory, circumstances: Circumstances) -> Plan:
     """
     Return what applying the definitions would change.
 
     Args:
         defined: What is to be.
         deployed: What is.
-        rules: By reference, the serving rules that rely on it.
-        now: Decides whether a retired version could come back.
-        trusts_fingerprints: Whether another fingerprint means another computation; a new release of
-            the library that compiles them changes all at once.
+        circumstances: What else decides.
     """
-    was = {feature.reference: feature for feature in deployed.features}
-    will_be = {feature.reference: feature for feature in defined.features}
-    fingerprints = (
-        (deployed.fingerprints, defined.fingerprints) if trusts_fingerprints else ({}, {})
+    return Plan(
+        list(_changes(defined, deployed, circumstances)),
+        list(_service_changes(defined, deployed)),
+        list(_notes(defined, circumstances)),
     )
 
-    def consumers(reference: str) -> list[str]:
-        return consumers_of(reference, defined, rules)
 
-    changes = [
-        _added(feature, list(will_be.values()), defined.fingerprints, consumers(reference))
-        for reference, feature in will_be.items()
-        if reference not in was
-    ]
-    for reference in [reference for reference in will_be if reference in was]:
-        before, after = was[reference], will_be[reference]
-        fields = _field_changes(before, after, *(each.get(reference, "") for each in fingerprints))
-        if fields:
-            changes.append(_changed(before, after, fields, consumers(reference)))
-    changes += [
-        _removed(feature, consumers(reference), now)
-        for reference, feature in was.items()
-        if reference not in will_be
-    ]
-    return Plan(changes, _service_changes(defined.services, deployed.services))
-
-
-def consumers_of(
-    reference: str, definitions: Definitions, rules: Mapping[str, Sequence[str]]
-) -> list[str]:
-    """
-    Return who uses a feature version, in words.
-
-    Args:
-        reference: The version.
-        definitions: Retired versions use nothing any more.
-        rules: By reference, the serving rules that rely on it.
-    """
-    features = [
-        f"feature {feature.reference}"
-        for feature in definitions.features
-        if reference in feature.dependencies and feature.status is not Status.RETIRED
-    ]
-    services = [
-        f"feature service {name}"
-        for name, members in definitions.services.items()
-        if reference in members
-    ]
-    return [*features, *services, *rules.get(reference, ())]
+def _changes(
+    defined: Inventory, deployed: Inventory, circumstances: Circumstances
+) -> Iterator[Change]:
+    was, will_be = deployed.by_reference(), defined.by_reference()
+    for reference in {**will_be, **was}:
+        consumers = consumers_of(reference, defined, circumstances.rules or {})
+        world = World(defined, consumers, circumstances)
+        if reference not in was:
+            yield _added(will_be[reference], world)
+        elif reference not in will_be:
+            removed = was[reference]
+            refusal = refuse_removal(removed, world)
+            yield Change(removed, Kind.REMOVED, refusal=refusal, consumers=consumers)
+        else:
+            prints = (each.fingerprints.get(reference, "") for each in (deployed, defined))
+            known = prints if circumstances.trusts_fingerprints else ()
+            fields = field_changes(was[reference], will_be[reference], *known)
+            if fields:
+                yield _changed(was[reference], will_be[reference], fields, world)
 
 
-def _added(
-    feature: FeatureVersion,
-    features: Sequence[FeatureVersion],
-    fingerprints: Mapping[str, str],
-    consumers: Sequence[str],
-) -> Change:
-    older = [
-        other
-        for other in features
-        if other.feature_name == feature.feature_name
-        and other.parsed_version < feature.parsed_version
-    ]
-    if not older:
-        return Change(feature, Kind.ADDED, consumers=consumers)
-    before = max(older, key=lambda other: other.parsed_version)
-    fields = [
-        change
-        for change in _field_changes(
-            before, feature, *(fingerprints.get(f.reference, "") for f in (before, feature))
-        )
-        if change.bump
-    ]
-    asked = asked_bump(fields)
-    problem = None
-    if actual_bump(before, feature) < asked:
-        names = ", ".join(change.field for change in fields if change.bump is asked)
-        problem = f"{names} differs from {before.reference}, which asks for a new {asked.name}"
-    hint = f"Make it {bumped(before.version, asked)}."
-    return Change(feature, Kind.ADDED, fields, asked, problem, hint, consumers)
+def _added(feature: FeatureVersion, world: World) -> Change:
+    fields = _from_predecessor(feature, world.defined)
+    return Change(
+        feature,
+        Kind.ADDED,
+        fields,
+        asked_bump(fields),
+        refuse_addition(feature, world),
+        world.consumers,
+    )
 
 
 def _changed(
-    before: FeatureVersion,
-    after: FeatureVersion,
-    fields: Sequence[FieldChange],
-    consumers: Sequence[str],
+    before: FeatureVersion, after: FeatureVersion, fields: Sequence[FieldChange], world: World
 ) -> Change:
     is_retired = after.status is Status.RETIRED and before.status is not Status.RETIRED
-    kind = Kind.RETIRED if is_retired else Kind.CHANGED
-    asked = asked_bump(fields)
-    problem, hint = None, ""
-    if before.status in _PUBLISHED and after.status is Status.STAGED:
-        problem = "a published version can't be staged again"
-        hint = "Deprecate it, and publish another."
-    elif before.status in _PUBLISHED and asked:
-        names = ", ".join(change.field for change in fields if change.bump)
-        problem = f"{names} changed, but the version is published"
-        hint = f"Leave it as it was, and add {bumped(after.version, asked)}."
-    elif is_retired and consumers:
-        problem = f"it is retired, but used by {', '.join(consumers)}"
-        hint = "Move them to another version first."
-    return Change(after, kind, fields, asked, problem, hint, consumers)
+    # What is staged may change in any way, as long as its number tells how it differs from others.
+    is_free = before.status is Status.STAGED
+    return Change(
+        after,
+        Kind.RETIRED if is_retired else Kind.CHANGED,
+        fields,
+        asked_bump(_from_predecessor(after, world.defined) if is_free else fields),
+        refuse_change(before, after, fields, world),
+        world.consumers,
+    )
 
 
-def _removed(feature: FeatureVersion, consumers: Sequence[str], now: datetime) -> Change:
-    problem = None
-    hint = "Define it again, deprecate it, and retire it: `python -m feature_repo retire --help`."
-    if consumers:
-        problem = f"it is not defined any more, but used by {', '.join(consumers)}"
-    elif feature.status not in (Status.STAGED, Status.RETIRED):
-        problem = f"it is {feature.status} and not defined any more"
-    elif feature.status is Status.RETIRED and can_come_back(feature, now=now):
-        problem = "it is not defined any more, but was retired lately, and has its values still"
-        hint = "Define it until `python -m feature_repo remove-retired` has removed them."
-    return Change(feature, Kind.REMOVED, problem=problem, hint=hint, consumers=consumers)
+def _from_predecessor(feature: FeatureVersion, defined: Inventory) -> list[FieldChange]:
+    """Return what users of the newest version before a version would notice."""
+    for before, newer in neighbors(feature, defined):
+        if newer is feature:
+            return [change for change in compared(before, newer, defined) if change.bump]
+    return []
 
 
-def _field_changes(
-    before: FeatureVersion, after: FeatureVersion, fingerprint_before: str, fingerprint_after: str
-) -> list[FieldChange]:
-    first, second = (feature.model_dump(mode="json") for feature in (before, after))
-    changes = [
-        FieldChange(name, _text(first[name]), _text(second[name]))
-        for name in second
-        if name != "version" and first[name] != second[name]
-    ]
-    # What was applied before there were fingerprints has none.
-    if fingerprint_before and fingerprint_after and fingerprint_before != fingerprint_after:
-        changes.append(FieldChange(COMPUTATION, fingerprint_before[:12], fingerprint_after[:12]))
-    return changes
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-
-
-def _service_changes(
-    defined: Mapping[str, Sequence[str]], deployed: Mapping[str, Sequence[str]]
-) -> list[ServiceChange]:
-    changes = []
-    for name in sorted({*defined, *deployed}):
-        was, will_be = deployed.get(name, ()), defined.get(name, ())
+def _service_changes(defined: Inventory, deployed: Inventory) -> Iterator[ServiceChange]:
+    was_features, features = deployed.by_reference(), defined.by_reference()
+    for name in sorted({*defined.services, *deployed.services}):
+        was, will_be = deployed.services.get(name, ()), defined.services.get(name, ())
         joining = [reference for reference in will_be if reference not in was]
         leaving = [reference for reference in was if reference not in will_be]
-        if joining or leaving:
-            changes.append(ServiceChange(name, joining, leaving))
-    return changes
+        if name not in defined.services:
+            owner = deployed.service_owners.get(name)
+            yield ServiceChange(name, Kind.REMOVED, owner, joining, leaving)
+        elif joining or leaving:
+            refusal = refuse_service(
+                name,
+                [was_features[reference] for reference in was if reference in was_features],
+                [features[reference] for reference in will_be],
+                taken={*defined.services, *deployed.services},
+            )
+            kind = Kind.CHANGED if name in deployed.services else Kind.ADDED
+            owner = defined.service_owners.get(name)
+            yield ServiceChange(name, kind, owner, joining, leaving, refusal)
+
+
+def _notes(defined: Inventory, circumstances: Circumstances) -> Iterator[str]:
+    for feature in defined.features:
+        if is_past_sunset(feature, now=circumstances.now):
+            yield (
+                f"{feature.reference} is past its sunset of {feature.sunset_at:%Y-%m-%d}: retire "
+                "it, or `deprecate` it again with another."
+            )
+    for view, problem in circumstances.unreadable.items():
+        yield f"{view} is deployed, but can't be compared: {problem}"
+    if circumstances.rules is None:
+        yield (
+            "Serving rules were not looked at: FEATURE_STORE_SERVING_RULES does not say where they "
+            "are."
+        )
+    if not circumstances.trusts_fingerprints:
+        yield "Computations were not compared: FEATURE_STORE_ACCEPT_COMPUTATION_CHANGES is set."

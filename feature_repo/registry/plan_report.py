@@ -1,11 +1,13 @@
-"""A plan as a table, as Markdown for a pull request, and as JSON."""
+"""A plan as a table, as Markdown for a pull request, and as plain values."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from feature_repo.registry.plan import Change, Plan
+from feature_repo.registry.plan import Change, Plan, ServiceChange
+from feature_repo.registry.plan_rules import Refusal
 
 _STYLES = {"added": "green", "changed": "yellow", "retired": "magenta", "removed": "red"}
 _LONGEST_VALUE = 60
@@ -13,53 +15,60 @@ _LONGEST_VALUE = 60
 
 def plan_table(plan: Plan) -> Table:
     """Return one row a change; what may not be is red."""
-    table = Table(title="Plan", caption="`make apply` does this." if not plan.violations else None)
+    table = Table(title="Plan", caption=_caption(plan))
     table.add_column("change")
-    table.add_column("feature version", no_wrap=True)
+    table.add_column("feature version or service", no_wrap=True)
     for heading in ("what is different", "asks for", "used by"):
         table.add_column(heading)
     for change in plan.changes:
         table.add_row(
             Text(change.kind, _STYLES[change.kind]),
-            change.feature.reference,
+            change.name,
             _differences(change) or "-",
             change.asked.name if change.asked else "-",
-            "\n".join(change.consumers) or "-",
+            "\n".join(map(str, change.consumers)) or "-",
         )
-        if change.problem:
-            why = Text.assemble((change.problem, "red"), f"\n{change.hint}")
-            table.add_row(Text("refused", "bold red"), "", why, "", "")
+        _add_refusal(table, change.refusal)
     for service in plan.services:
-        lines = [f"+ {each}" for each in service.joining] + [
-            f"- {each}" for each in service.leaving
-        ]
-        table.add_row(Text("service", "yellow"), service.name, "\n".join(lines), "-", "-")
+        kind = Text(service.kind, _STYLES[service.kind])
+        table.add_row(kind, service.name, "\n".join(_moves(service)), "-", "-")
+        _add_refusal(table, service.refusal)
     return table
 
 
 def plan_markdown(plan: Plan) -> str:
     """Return the plan for a pull request."""
-    if not plan.changes and not plan.services:
-        return "Nothing changes.\n"
-    lines = [
-        "| change | feature version | what is different | asks for | used by |",
-        "|---|---|---|---|---|",
-    ]
-    for change in plan.changes:
-        refusal = f" **refused**: {change.problem} {change.hint}" if change.problem else ""
-        cells = (
+    rows = [
+        _line(
             change.kind,
-            f"`{change.feature.reference}`",
-            _differences(change).replace("\n", "<br>") + refusal,
+            f"`{change.name}`",
+            _cell(_differences(change), change.refusal),
             change.asked.name if change.asked else "",
-            ", ".join(change.consumers),
+            ", ".join(map(str, change.consumers)),
         )
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    for service in plan.services:
-        moves = [f"+ `{each}`" for each in service.joining]
-        moves += [f"- `{each}`" for each in service.leaving]
-        lines.append(f"| service | `{service.name}` | {'<br>'.join(moves)} | | |")
-    return "\n".join(lines) + "\n"
+        for change in plan.changes
+    ]
+    rows += [
+        _line(
+            service.kind,
+            f"service `{service.name}`",
+            _cell("\n".join(_moves(service)), service.refusal),
+            "",
+            "",
+        )
+        for service in plan.services
+    ]
+    if rows:
+        rows[:0] = [
+            "| change | what | what is different | asks for | used by |",
+            "|---|---|---|---|---|",
+        ]
+        rows += ["", f"For review: {', '.join(plan.reviewers)}."]
+    else:
+        rows = ["Nothing changes."]
+    for note in plan.notes:
+        rows += ["", f"> {note}"]
+    return "\n".join(rows) + "\n"
 
 
 def plan_record(plan: Plan) -> dict[str, Any]:
@@ -67,38 +76,77 @@ def plan_record(plan: Plan) -> dict[str, Any]:
     return {
         "changes": [
             {
-                "reference": change.feature.reference,
+                "reference": change.name,
                 "kind": change.kind.value,
                 "fields": [
                     {"field": f.field, "before": f.before, "after": f.after} for f in change.fields
                 ],
                 "asks_for": change.asked.name,
-                "problem": change.problem,
-                "hint": change.hint if change.problem else "",
-                "consumers": list(change.consumers),
+                **_refusal_record(change.refusal),
+                "consumers": [
+                    {"what": each.what, "owner": each.owner, "is_direct": each.is_direct}
+                    for each in change.consumers
+                ],
             }
             for change in plan.changes
         ],
         "services": [
-            {"name": s.name, "joining": list(s.joining), "leaving": list(s.leaving)}
-            for s in plan.services
+            {
+                "name": service.name,
+                "kind": service.kind.value,
+                "joining": list(service.joining),
+                "leaving": list(service.leaving),
+                **_refusal_record(service.refusal),
+            }
+            for service in plan.services
         ],
         "violations": len(plan.violations),
+        "reviewers": plan.reviewers,
+        "notes": list(plan.notes),
     }
 
 
-def violations_text(plan: Plan) -> str:
-    """Return every change that may not be, with what to do instead."""
+def violations_text(violations: Mapping[str, Refusal]) -> str:
+    """Return everything that may not be, with what to do instead."""
     return "\n".join(
-        f"{change.feature.reference}: {change.problem}\n  {change.hint}"
-        for change in plan.violations
+        f"{name}: {refusal.problem}\n  {refusal.hint}" for name, refusal in violations.items()
     )
+
+
+def _caption(plan: Plan) -> str:
+    if plan.violations:
+        return "`make apply` refuses this."
+    return f"`make apply` does this. For review: {', '.join(plan.reviewers)}."
+
+
+def _add_refusal(table: Table, refusal: Refusal | None) -> None:
+    if refusal is not None:
+        why = Text.assemble((refusal.problem, "red"), f"\n{refusal.hint}")
+        table.add_row(Text("refused", "bold red"), "", why, "", "")
+
+
+def _refusal_record(refusal: Refusal | None) -> dict[str, str | None]:
+    return {"problem": refusal and refusal.problem, "hint": refusal.hint if refusal else ""}
+
+
+def _cell(text: str, refusal: Refusal | None) -> str:
+    refused = [f"**refused**: {refusal.problem}. {refusal.hint}"] if refusal else []
+    return "\n".join([*filter(None, [text]), *refused])
+
+
+def _line(*cells: str) -> str:
+    escaped = (cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells)
+    return f"| {' | '.join(escaped)} |"
 
 
 def _differences(change: Change) -> str:
     return "\n".join(
         f"{each.field}: {_short(each.before)} → {_short(each.after)}" for each in change.fields
     )
+
+
+def _moves(service: ServiceChange) -> Sequence[str]:
+    return [f"+ {each}" for each in service.joining] + [f"- {each}" for each in service.leaving]
 
 
 def _short(text: str) -> str:

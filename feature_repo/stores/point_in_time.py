@@ -13,7 +13,7 @@ from feature_repo.history.entity_rows import EntityRows
 from feature_repo.history.extensions import Extensions
 from feature_repo.history.retrieval import HistoricalValues
 from feature_repo.history.terms import Terms
-from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.metadata import FeatureVersion, view_name_of
 from feature_repo.registry.views import feature_version
 from feature_repo.stores.sql import stored_instants_query
 from foundation.errors import ContractViolation, DefinitionError
@@ -137,9 +137,7 @@ def _dependencies(
         return ()
     return tuple(
         feature_version(
-            registry.get_feature_view(
-                "{}_v{}".format(*reference.replace(".", "_").split("==")), project, allow_cache=True
-            )
+            registry.get_feature_view(view_name_of(reference), project, allow_cache=True)
         )
         for reference in feature.dependencies
     )

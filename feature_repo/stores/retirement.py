@@ -4,14 +4,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import LiteralString
 
 from psycopg import sql
 
+from feature_repo.registry.catalog import Catalog
 from feature_repo.registry.lifecycle import can_come_back
-from feature_repo.registry.metadata import FeatureVersion, Status
+from feature_repo.registry.metadata import FeatureVersion, Status, view_name_of
 from feature_repo.stores.keys import redis_keys
 from feature_repo.stores.redis_values import delete_keys
+from feature_repo.stores.stored_versions import VALUE_TABLES, stored_references
 from foundation.postgres import Connection, connect
 from foundation.redis import Client
 from foundation.redis import connect as connect_redis
@@ -21,8 +22,7 @@ from foundation.settings import Settings
 ROWS_PER_SECOND = 5_000
 # Of one transaction: short enough that nobody waits for its locks.
 _ROWS_PER_STEP = 1_000
-_LATEST: LiteralString = "feature_latest"
-_TABLES: tuple[LiteralString, ...] = (_LATEST, "feature_values", "replaced_values")
+_LATEST = "feature_latest"
 
 _COUNT = "SELECT count(*) FROM {table} WHERE feature_name = %s AND version = %s"
 _NEXT_ENTITIES = """
@@ -41,17 +41,17 @@ DELETE FROM {table} WHERE (tableoid, ctid) IN (
 
 @dataclass(frozen=True)
 class Leftover:
-    """What PostgreSQL holds of a retired version that can't come back."""
+    """How many rows PostgreSQL holds of a version that can't come back."""
 
-    feature: FeatureVersion
+    reference: str
     rows: int
 
 
 @dataclass(frozen=True)
 class Removed:
-    """How many values of a retired version were removed."""
+    """How many values of a version were removed."""
 
-    feature: FeatureVersion
+    reference: str
     online: int
     offline: int
 
@@ -72,13 +72,31 @@ def leftovers(
     """
     gone = [f for f in features if f.status is Status.RETIRED and not can_come_back(f, now=now)]
     with connect(settings) as connection:
-        found = [Leftover(f, sum(_count(connection, f, table) for table in _TABLES)) for f in gone]
+        found = [_leftover(connection, feature.reference) for feature in gone]
     return [leftover for leftover in found if leftover.rows]
+
+
+def unknown_leftovers(settings: Settings, catalog: Catalog) -> list[Leftover]:
+    """
+    Return what is left of versions that the registry does not know, and that nobody retired.
+
+    Of what it knows but can't be read nothing is left over.
+
+    Raises:
+        StoreUnavailable: PostgreSQL can't be reached.
+    """
+    known = {feature.view_name for feature in catalog.features} | catalog.unreadable.keys()
+    with connect(settings) as connection:
+        return [
+            _leftover(connection, reference)
+            for reference in sorted(stored_references(connection))
+            if view_name_of(reference) not in known
+        ]
 
 
 def remove_values(
     settings: Settings,
-    feature: FeatureVersion,
+    reference: str,
     *,
     rows_per_second: int = ROWS_PER_SECOND,
     on_progress: Callable[[int], None] = lambda _: None,
@@ -91,7 +109,7 @@ def remove_values(
 
     Args:
         settings: Say where the stores are.
-        feature: The version.
+        reference: Of the version.
         rows_per_second: How fast it may be.
         on_progress: Told how many rows a step removed.
 
@@ -103,33 +121,39 @@ def remove_values(
     try:
         with connect(settings, autocommit=True) as connection:
             started = time.monotonic()
-            for keys, rows in _steps(connection, client, feature):
+            for keys, rows in _steps(connection, client, reference):
                 online, offline = online + keys, offline + rows
                 on_progress(rows)
                 due = started + offline / rows_per_second
                 time.sleep(max(due - time.monotonic(), 0.0))
     finally:
         client.close()
-    return Removed(feature, online, offline)
+    return Removed(reference, online, offline)
 
 
-def _steps(
-    connection: Connection, client: Client, feature: FeatureVersion
-) -> Iterator[tuple[int, int]]:
+def _steps(connection: Connection, client: Client, reference: str) -> Iterator[tuple[int, int]]:
     """Remove a little at a time, and yield the numbers of keys and of rows."""
-    key = (feature.feature_name, feature.version)
+    key = _key(reference)
     while page := connection.execute(_NEXT_ENTITIES, (*key, _ROWS_PER_STEP)).fetchall():
         entity_ids = [row[0] for row in page]
         keys = delete_keys(client, redis_keys(*key, entity_ids))
         yield keys, connection.execute(_DELETE_ENTITIES, (*key, entity_ids)).rowcount
-    for table in _TABLES:
+    for table in VALUE_TABLES:
         if table != _LATEST:
             statement = sql.SQL(_DELETE_ROWS).format(table=sql.Identifier(table))
             while rows := connection.execute(statement, (*key, _ROWS_PER_STEP)).rowcount:
                 yield 0, rows
 
 
-def _count(connection: Connection, feature: FeatureVersion, table: LiteralString) -> int:
-    statement = sql.SQL(_COUNT).format(table=sql.Identifier(table))
-    row = connection.execute(statement, (feature.feature_name, feature.version)).fetchone()
-    return int(row[0]) if row else 0
+def _leftover(connection: Connection, reference: str) -> Leftover:
+    rows = 0
+    for table in VALUE_TABLES:
+        statement = sql.SQL(_COUNT).format(table=sql.Identifier(table))
+        row = connection.execute(statement, _key(reference)).fetchone()
+        rows += int(row[0]) if row else 0
+    return Leftover(reference, rows)
+
+
+def _key(reference: str) -> tuple[str, str]:
+    feature_name, _, version = reference.partition("==")
+    return feature_name, version

@@ -5,11 +5,15 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import redis
+from feast import FeatureStore
 
+from feature_repo.registry.catalog import REPO_PATH, read_catalog
+from feature_repo.registry.views import feature_view
 from foundation import clock
 from foundation.postgres import connect
 from foundation.settings import PROJECT_ROOT, Settings
@@ -51,6 +55,16 @@ def _run(*command: str | Path, folder: Path, project: Path) -> None:
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
+def _let_a_week_go_by() -> None:
+    """Have the registry say that the feature was retired eight days ago."""
+    catalog = read_catalog()
+    [retired] = catalog.versions(FEATURE)
+    assert retired.retired_at is not None
+    earlier = retired.with_changes(retired_at=retired.retired_at - timedelta(days=8))
+    view = feature_view(earlier, catalog.computations[retired.reference])
+    FeatureStore(repo_path=str(REPO_PATH)).apply([view])
+
+
 def test_the_readmes_feature_lives_and_leaves(
     settings: Settings, valkey: redis.Redis, project: Path
 ) -> None:
@@ -74,14 +88,11 @@ def test_the_readmes_feature_lives_and_leaves(
     assert valkey.exists(KEY)
     retire = (sys.executable, "-m", "feature_repo", "retire", f"{FEATURE}==1.0.0")
     _run(*retire, folder=project, project=project)
-    lifecycle = repo / "lifecycle.yaml"
-    lifecycle.write_text(
-        re.sub("retired_at: .*", "retired_at: 2026-01-02T00:00:00Z", lifecycle.read_text())
-    )
     _run(feast, "apply", folder=repo, project=project)
+    _let_a_week_go_by()
     remove = (sys.executable, "-m", "feature_repo", "remove-retired")
     _run(*remove, folder=project, project=project)
     assert not valkey.exists(KEY)
-    for path in (*added, lifecycle):
+    for path in (*added, repo / "lifecycle.yaml"):
         path.unlink()
     _run(feast, "apply", folder=repo, project=project)

@@ -77,7 +77,7 @@ def test_the_page_of_a_feature(run: Callable[..., Result], postgres: Connection)
     assert facts["1.0.0"]["entities"] == 101
     assert facts["1.0.0"]["is_fresh"]
     assert facts["1.0.0"]["failed_checks"] == 1
-    assert "feature service ranking_v1" in facts["1.0.0"]["used_by"]
+    assert "feature service ranking_v1 (ranking)" in facts["1.0.0"]["used_by"]
     assert facts["1.0.0"]["made_from"] == ["events", "products"]
     assert facts["2.0.0"]["newest_value"] is None
     shown = run("show", "popularity_score").output

@@ -10,12 +10,14 @@ from typer.testing import CliRunner
 
 from feature_repo.cli import app
 from feature_repo.registry import lifecycle
-from feature_repo.registry.catalog import REPO_PATH, read_catalog
+from feature_repo.registry.catalog import REPO_PATH, Catalog, read_catalog
 from feature_repo.registry.gather import gather_features
+from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.registry.views import feature_view
 from feature_repo.stores import retirement
 from feature_repo.stores.feature_use import ADD_REQUESTS, requests_since
 from feature_repo.stores.keys import redis_keys
+from feature_repo.stores.stored_versions import stored_references
 from foundation import clock
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
@@ -49,6 +51,11 @@ def filled(settings: Settings, postgres: Connection, valkey: redis.Redis) -> Set
     return settings
 
 
+def retired_for(days: int) -> FeatureVersion:
+    """Return the old version, retired for some days."""
+    return lifecycle.retire(OLD, now=NOW).with_changes(retired_at=NOW - days * DAY)
+
+
 def left(settings: Settings) -> dict[str, int]:
     """Return how many values of the history there are, by version."""
     with connect(settings) as connection:
@@ -58,25 +65,27 @@ def left(settings: Settings) -> dict[str, int]:
 
 def test_only_versions_that_cannot_come_back_leave_something_over(filled: Settings) -> None:
     """Not those that are live, or were retired within a week."""
-    lately, long_ago = (lifecycle.retire(OLD, now=NOW - days * DAY) for days in (6, 8))
+    lately, long_ago = (retired_for(days) for days in (6, 8))
     assert retirement.leftovers(filled, [lately, KEPT], now=NOW) == []
     [leftover] = retirement.leftovers(filled, [long_ago, KEPT], now=NOW)
-    assert leftover == retirement.Leftover(long_ago, 2_002)
+    assert leftover == retirement.Leftover(OLD.reference, 2_002)
     assert left(filled) == {OLD.version: 2_001, KEPT.version: 1}
 
 
 def test_old_values_go_and_others_stay(filled: Settings, valkey: redis.Redis) -> None:
     """From both stores, in steps; a second time there is nothing left to do."""
     steps: list[int] = []
-    removed = retirement.remove_values(filled, OLD, on_progress=steps.append)
-    assert removed == retirement.Removed(OLD, online=1, offline=2_002)
+    removed = retirement.remove_values(filled, OLD.reference, on_progress=steps.append)
+    assert removed == retirement.Removed(OLD.reference, online=1, offline=2_002)
     assert sum(steps) == 2_002
     assert max(steps) <= 1_000
     assert left(filled) == {KEPT.version: 1}
     assert valkey.keys("feature:*") == [
         key.encode() for key in redis_keys(KEPT.feature_name, KEPT.version, ["p1"])
     ]
-    assert retirement.remove_values(filled, OLD) == retirement.Removed(OLD, online=0, offline=0)
+    assert retirement.remove_values(filled, OLD.reference) == retirement.Removed(
+        OLD.reference, online=0, offline=0
+    )
 
 
 def test_what_was_stopped_goes_on(filled: Settings) -> None:
@@ -93,9 +102,9 @@ def test_what_was_stopped_goes_on(filled: Settings) -> None:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        retirement.remove_values(filled, OLD, on_progress=stop_in_the_second)
+        retirement.remove_values(filled, OLD.reference, on_progress=stop_in_the_second)
     assert left(filled)[OLD.version] == 2_002 - sum(steps)
-    assert retirement.remove_values(filled, OLD).offline == 2_002 - sum(steps)
+    assert retirement.remove_values(filled, OLD.reference).offline == 2_002 - sum(steps)
 
 
 @pytest.fixture
@@ -104,7 +113,7 @@ def retired(applied: Settings) -> Iterator[Settings]:
     registry = FeatureStore(repo_path=str(REPO_PATH))
     deployed = registry.get_feature_view(OLD.view_name)
     facts = read_catalog().computations[OLD.reference]
-    registry.apply([feature_view(lifecycle.retire(OLD, now=NOW - 8 * DAY), facts)])
+    registry.apply([feature_view(retired_for(days=8), facts)])
     yield applied
     registry.apply([deployed])
 
@@ -119,12 +128,37 @@ def test_the_command_tells_first_and_then_removes(filled: Settings) -> None:
     assert "Nothing is left" in run(app, ["remove-retired"]).output
 
 
-def test_use_adds_up_by_day(settings: Settings, postgres: Connection) -> None:
+def test_values_that_nobody_defines_are_told_of_and_kept(
+    filled: Settings, applied: Settings, postgres: Connection
+) -> None:
+    """Until somebody says that it is no mistake."""
+    assert applied == filled
+    for table in ("feature_values", "feature_latest"):
+        postgres.execute(
+            f"UPDATE {table} SET version = '0.9.0' WHERE version = %s",  # noqa: S608 - our own
+            (OLD.version,),
+        )
+    postgres.commit()
+    unknown = "popularity_score==0.9.0"
+    assert stored_references(postgres) == {KEPT.reference, unknown}
+    unreadable = Catalog([KEPT], {}, unreadable={"popularity_score_v0_9_0": "odd"})
+    assert retirement.unknown_leftovers(filled, unreadable) == []
+    run = CliRunner().invoke
+    told = run(app, ["remove-retired"]).output
+    assert "Nothing is left of retired versions" in told
+    assert f"{unknown}: 2,002 rows of a version that nobody defines" in told
+    assert left(filled) == {"0.9.0": 2_001, KEPT.version: 1}
+    assert (
+        f"{unknown}: 2,002 rows, 0 keys removed" in run(app, ["remove-retired", "--unknown"]).output
+    )
+    assert left(filled) == {KEPT.version: 1}
+
+
+def test_use_adds_up_by_day(postgres: Connection) -> None:
     """Of several gateways, and over days."""
     today = clock.now().date()
     for day, requests in ((today, 3), (today, 4), (today - DAY, 5), (today - 9 * DAY, 6)):
         served = {"feature_names": [OLD.feature_name], "versions": [OLD.version]}
         postgres.execute(ADD_REQUESTS, {**served, "requests": [requests], "day": day})
     postgres.commit()
-    assert requests_since(settings, OLD, since=today - 7 * DAY) == 12
-    assert requests_since(settings, KEPT, since=today - 7 * DAY) == 0
+    assert requests_since(postgres, today - 7 * DAY) == {OLD.reference: 12}

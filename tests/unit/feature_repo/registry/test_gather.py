@@ -31,7 +31,7 @@ def version(feature_name, **changes):
 """
 
 _COPY = """
-from feature_repo.registry.metadata import Expectations
+from feature_repo.registry.expectations import Expectations
 VERSIONS = (version("a").model_copy(update={{"{}": {}}}),)
 """
 
