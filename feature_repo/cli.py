@@ -126,7 +126,7 @@ def list_features(*, as_json: AsJson = False) -> None:
         features = [feature.model_dump(mode="json") for feature in catalog.features]
         console.print_json(json.dumps({"features": features, "services": catalog.services}))
     else:
-        console.print(catalog_table(catalog))
+        console.print(catalog_table(catalog, now=clock.now()))
     for view, problem in catalog.unreadable.items():
         error_console.print(f"{view} is left out: {problem}", highlight=False)
 

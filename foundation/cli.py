@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from foundation.errors import ConfigurationError, FeatureStoreError
@@ -37,6 +38,13 @@ def new_app(help_text: str) -> typer.Typer:
         rich_markup_mode="markdown",
         pretty_exceptions_show_locals=False,  # locals may hold secrets
     )
+
+
+def plain_text(*printed: RenderableType) -> str:
+    """Return what would be printed, without colors."""
+    text = StringIO()
+    Console(file=text, width=_WIDTH_OF_PIPES, markup=False, emoji=False).print(*printed)
+    return text.getvalue()
 
 
 def write_file(text: str, path: Path, *, option: str) -> None:

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from feature_repo.registry.catalog import read_catalog
-from feature_repo.registry.lineage_graph import Direction, NodeKind, around, lineage_graph
+from feature_repo.registry.lineage_graph import Direction, around, lineage_graph, reached
 from feature_repo.registry.lineage_pictures import (
     lineage_mermaid,
     lineage_record,
@@ -18,7 +18,7 @@ from feature_repo.registry.lineage_pictures import (
     lineage_tree,
 )
 from foundation import clock
-from foundation.cli import console
+from foundation.cli import console, plain_text, write_file
 from foundation.settings import load_settings
 
 
@@ -61,19 +61,23 @@ def lineage(
     graph = lineage_graph(read_catalog())
     ways = {(True, False): Direction.UP, (False, True): Direction.DOWN}
     direction = ways.get((up, down))
+    found = around(graph, node, direction=direction, depth=depth)
     if output in (Format.MERMAID, Format.SVG):
-        found = around(graph, node, direction=direction, depth=depth)
         _emit(lineage_mermaid(found) if output is Format.MERMAID else lineage_svg(found), out)
         return
     with connect(load_settings()) as connection:
         facts = last_runs(connection)
     if output is Format.JSON:
-        record = lineage_record(around(graph, node, direction=direction, depth=depth), facts)
-        _emit(json.dumps(record, indent=2, default=str) + "\n", out)
+        _emit(json.dumps(lineage_record(found, facts), indent=2, default=str) + "\n", out)
         return
-    for way in Direction if direction is None else (direction,):
-        found = around(graph, node, direction=way, depth=depth)
-        console.print(lineage_tree(found, node, way, facts))
+    trees = [
+        lineage_tree(around(graph, node, direction=way, depth=depth), node, way, facts)
+        for way in (Direction if direction is None else (direction,))
+    ]
+    if out is None:
+        console.print(*trees)
+    else:
+        _emit(plain_text(*trees), out)
 
 
 def impact(
@@ -85,20 +89,20 @@ def impact(
     from feature_repo.registry.deployment import rules_by_version
 
     catalog = read_catalog()
-    found = around(lineage_graph(catalog), node, direction=Direction.DOWN)
     path = load_settings().serving_rules
     rules = rules_by_version(path, catalog.features, now=clock.now()) or {}
     features = {feature.reference: feature for feature in catalog.features}
+    owners = {reference: feature.owner for reference, feature in features.items()}
+    owners |= catalog.service_owners
     affected = [
         {
             "name": name,
             "kind": kind.value,
-            "owner": features[name].owner if name in features else None,
+            "owner": owners.get(name),
             "status": features[name].status.value if name in features else None,
-            "named_by": rules.get(name, []),
+            "named_by": list(rules.get(name, ())),
         }
-        for name, kind in found.nodes.items()
-        if kind is not NodeKind.TABLE and name != node
+        for name, kind in reached(lineage_graph(catalog), node).items()
     ]
     if as_json:
         console.print_json(json.dumps({"node": node, "affected": affected}))
@@ -116,5 +120,4 @@ def _emit(text: str, out: Path | None) -> None:
     if out is None:
         typer.echo(text, nl=False)
     else:
-        out.write_text(text, encoding="utf-8")
-        console.print(f"Wrote {out}", highlight=False)
+        write_file(text, out, option="--out")

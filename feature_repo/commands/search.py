@@ -9,6 +9,7 @@ from feature_repo.registry.catalog import Catalog, read_catalog
 from feature_repo.registry.metadata import Status
 from feature_repo.registry.search import Search, matching
 from feature_repo.registry.tables import catalog_table
+from foundation import clock
 from foundation.cli import console
 
 
@@ -33,4 +34,4 @@ def search(
     if as_json:
         console.print_json(json.dumps([feature.model_dump(mode="json") for feature in found]))
     else:
-        console.print(catalog_table(Catalog(found, catalog.services)))
+        console.print(catalog_table(Catalog(found, catalog.services), now=clock.now()))

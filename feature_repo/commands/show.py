@@ -11,6 +11,7 @@ from rich.table import Table
 
 from feature_repo.registry.catalog import Catalog, read_catalog
 from feature_repo.registry.inventory import Consumer, Inventory, consumers_of
+from feature_repo.registry.lifecycle import is_past_sunset
 from feature_repo.registry.lineage_graph import Direction, around, lineage_graph
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.registry.tables import feature_table
@@ -76,8 +77,10 @@ def _page(
     found = asdict(latest)
     quantiles = found.pop("quantiles")
     spread = None if quantiles is None else dict(zip(map(str, QUANTILES), quantiles, strict=True))
-    age = None if latest.newest is None else (clock.now() - latest.newest).total_seconds()
+    now = clock.now()
+    age = None if latest.newest is None else (now - latest.newest).total_seconds()
     return {
+        "is_past_sunset": is_past_sunset(feature, now=now),
         "made_from": [name for name in made_from if name != feature.reference],
         "used_by": [str(consumer) for consumer in consumers],
         "last_run": None if run is None else f"{run['status']} as of {run['as_of']:%Y-%m-%d %H:%M}",

@@ -1,4 +1,4 @@
-"""What the quality gate demands of a run of a feature version."""
+"""Least rows, greatest distances and shares: what a run of a feature version must meet."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -9,7 +9,7 @@ Metric = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 class Expectations(BaseModel):
-    """What is demanded beyond the type and the valid range."""
+    """What the quality gate demands of a run of this version, beyond its type and valid range."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

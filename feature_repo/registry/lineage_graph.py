@@ -116,6 +116,23 @@ def around(
     )
 
 
+def reached(graph: Graph, node: str) -> dict[str, NodeKind]:
+    """
+    Return the feature versions and feature services that a change of a node reaches.
+
+    Args:
+        graph: Of everything.
+        node: As for `around`; it, or all versions of it, are not among them.
+
+    Raises:
+        UnknownNode: There is no such node.
+    """
+    starts, _ = _starts(graph, node)
+    found = around(graph, node, direction=Direction.DOWN).nodes
+    beyond = {name: kind for name, kind in found.items() if kind is not NodeKind.TABLE}
+    return {name: kind for name, kind in beyond.items() if name not in starts}
+
+
 def _starts(graph: Graph, node: str) -> tuple[list[str], str | None]:
     if node in graph.nodes:
         return [node], None

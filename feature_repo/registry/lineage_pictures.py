@@ -37,8 +37,16 @@ def lineage_tree(graph: Graph, node: str, direction: Direction, facts: Facts) ->
     inner = {edge.target if downwards else edge.source for edge in graph.edges}
     tree = Tree(Text.assemble("what is made from " if downwards else "what makes ", (node, "bold")))
 
+    seen: set[str] = set()
+
     def grow(branch: Tree, name: str, columns: tuple[str, ...]) -> None:
-        grown = branch.add(_label(graph, name, columns, facts))
+        label = _label(graph, name, columns, facts)
+        grown = branch.add(label)
+        if name in seen and ends[name]:
+            # What many are made from would be there once for each way that leads to it.
+            label.append(" …, see above", "dim")
+            return
+        seen.add(name)
         for edge in ends[name]:
             grow(grown, edge.target if downwards else edge.source, edge.columns or ())
 
@@ -105,9 +113,9 @@ def _label(graph: Graph, name: str, columns: tuple[str, ...], facts: Facts) -> T
     text = Text.assemble((name, _STYLES[graph.nodes[name]]), (read, "dim"))
     run = facts.get(name)
     if run:
-        text.append(
-            f"  {run['status']} as of {run['as_of']:%Y-%m-%d %H:%M}, {run['row_count']:,} values"
-        )
+        text.append(f"  {run['status']} as of {run['as_of']:%Y-%m-%d %H:%M}")
+        if run["row_count"] is not None:
+            text.append(f", {run['row_count']:,} values")
         if run["failed_checks"]:
             text.append(f", failed checks: {run['failed_checks']}")
     return text

@@ -2,16 +2,24 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from rich.table import Table
+from rich.text import Text
 
 from feature_repo.registry.catalog import Catalog
+from feature_repo.registry.lifecycle import is_past_sunset
 from feature_repo.registry.metadata import FeatureVersion
 
 
-def catalog_table(catalog: Catalog) -> Table:
-    """Return one row a feature version, with the feature services that read it."""
+def catalog_table(catalog: Catalog, *, now: datetime) -> Table:
+    """
+    Return one row a feature version, with the feature services that read it.
+
+    Args:
+        catalog: What is deployed.
+        now: Decides which sunsets have passed.
+    """
     table = Table(title="Features", caption="`show FEATURE` tells the rest.")
     for heading in (
         "feature",
@@ -32,7 +40,7 @@ def catalog_table(catalog: Catalog) -> Table:
         table.add_row(
             feature.feature_name,
             feature.version,
-            feature.status,
+            _life(feature, now),
             feature.feature_type,
             feature.entity,
             "on demand"
@@ -67,6 +75,13 @@ def duration_in_words(duration: timedelta) -> str:
         if seconds % unit_seconds == 0:
             return f"{seconds / unit_seconds:g} {name}"
     return f"{seconds:g} s"
+
+
+def _life(feature: FeatureVersion, now: datetime) -> Text:
+    if is_past_sunset(feature, now=now):
+        return Text(f"{feature.status}, past its sunset", "red")
+    until = f" until {feature.sunset_at:%Y-%m-%d}" if feature.sunset_at else ""
+    return Text(f"{feature.status}{until}")
 
 
 def _in_words(feature: FeatureVersion, field: str, record: dict[str, object]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Path, Query, Request
 
-from feature_repo.registry.lineage_graph import Direction, NodeKind, around, lineage_graph
+from feature_repo.registry.lineage_graph import Direction, around, lineage_graph, reached
 from feature_repo.registry.lineage_pictures import lineage_record
 from feature_repo.stores.run_facts import last_runs
 from foundation.errors import StoreUnavailable
@@ -66,12 +66,11 @@ async def show_impact(request: Request, node: _Node) -> ImpactResponse:
     """Return every feature version and feature service that is made from something."""
     catalog = resources_of(request).catalog.current
     owners = {feature.reference: feature.owner for feature in catalog.features}
-    found = around(lineage_graph(catalog), node, direction=Direction.DOWN)
+    owners |= catalog.service_owners
     return ImpactResponse(
         affected=[
             Affected(name=name, kind=kind, owner=owners.get(name))
-            for name, kind in found.nodes.items()
-            if kind is not NodeKind.TABLE and name != node
+            for name, kind in reached(lineage_graph(catalog), node).items()
         ]
     )
 

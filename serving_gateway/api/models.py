@@ -361,7 +361,7 @@ class Affected(BaseModel):
 
     name: str = Field(examples=["ranking_v1"])
     kind: NodeKind
-    owner: str | None = Field(description="Of a feature version.", examples=["ranking"])
+    owner: str | None = Field(description="Whose it is.", examples=["ranking"])
 
 
 class ImpactResponse(BaseModel):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from feature_repo.cli import app
 from foundation import clock
-from foundation.errors import UnknownNode
+from foundation.errors import ConfigurationError, UnknownNode
 from foundation.postgres import Connection
 from foundation.settings import Settings
 from tests.integration.serving_gateway.conftest import gateway_on
@@ -46,9 +46,12 @@ def test_lineage_in_every_format(run: Callable[..., Result], tmp_path: Path) -> 
     assert "user_activity_level==1.0.0" not in runs  # it counts events of whatever type
     assert "ranking_v1" in runs
     assert "flowchart" in run("lineage", "ranking_v1", "--up", "--format", "mermaid").output
-    picture = tmp_path / "lineage.svg"
-    assert run("lineage", "events", "--format", "svg", "--out", picture).exit_code == 0
-    assert "ranking_v1" in picture.read_text()
+    for output in ("svg", "table", "json", "mermaid"):
+        written = tmp_path / output
+        assert run("lineage", "events", "--format", output, "--out", written).exit_code == 0
+        assert "ranking_v1" in written.read_text()
+    nowhere = run("lineage", "events", "--out", tmp_path / "no" / "tree").exception
+    assert isinstance(nowhere, ConfigurationError)
     assert isinstance(run("lineage", "nothing").exception, UnknownNode)
 
 
@@ -58,7 +61,27 @@ def test_impact_names_owners(run: Callable[..., Result]) -> None:
     owners = {each["name"]: each["owner"] for each in found}
     assert owners["category_popularity==1.0.0"] == "recommendation"
     assert "popularity_score==1.0.0" not in owners
+    assert owners["ranking_v1"] == "ranking"
     assert "ranking_v1" in run("impact", "products.category").output
+
+
+def test_impact_leaves_out_what_changes(
+    run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One version or all; and tells which serving rules name what it reaches."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("versions: {user_category_affinity: 1.0.0}")
+    monkeypatch.setenv("FEATURE_STORE_SERVING_RULES", str(rules))
+    for node in ("category_popularity", "category_popularity==1.0.0"):
+        found = json.loads(run("impact", node, "--json").output)["affected"]
+        assert {each["name"]: each["named_by"] for each in found} == {
+            "user_category_affinity==1.0.0": ["a pinned version"],
+            "recommendation_v1": [],
+            "ranking_v1": [],
+        }
+    assert "a pinned version" in run("impact", "category_popularity").output
+    told = json.loads(run("show", "user_category_affinity", "--json").output)
+    assert "a pinned version" in told[0]["facts"]["used_by"]
 
 
 def test_the_page_of_a_feature(run: Callable[..., Result], postgres: Connection) -> None:
@@ -105,7 +128,9 @@ def test_the_same_over_http(applied: Settings) -> None:
         runs = {node["name"]: node["last_run"] for node in lineage["nodes"]}
         assert runs["popularity_score==1.0.0"]["row_count"] == 7
         impact = _json(client, "/v1/impact/events.event_type")
-        assert {"name": "ranking_v1", "kind": "service", "owner": None} in impact["affected"]
+        assert {"name": "ranking_v1", "kind": "service", "owner": "ranking"} in impact["affected"]
+        impact = _json(client, "/v1/impact/user_category_affinity")
+        assert {each["name"] for each in impact["affected"]} == {"recommendation_v1", "ranking_v1"}
         found = _json(client, "/v1/features", owner="search", text="fresh")
         assert [each["feature_name"] for each in found["features"]] == ["product_freshness_score"]
         assert client.get("/v1/lineage/nothing").status_code == 404

@@ -1,17 +1,34 @@
 """What is made from what, and what a change reaches."""
 
+import itertools
 import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
 
 import pytest
 
 from feature_repo.registry.catalog import Catalog
 from feature_repo.registry.gather import gather_features, gather_services
-from feature_repo.registry.lineage_graph import Direction, NodeKind, around, lineage_graph
-from feature_repo.registry.lineage_pictures import lineage_mermaid, lineage_record, lineage_svg
+from feature_repo.registry.lineage_graph import (
+    Direction,
+    Edge,
+    Graph,
+    NodeKind,
+    around,
+    lineage_graph,
+    reached,
+)
+from feature_repo.registry.lineage_pictures import (
+    lineage_mermaid,
+    lineage_record,
+    lineage_svg,
+    lineage_tree,
+)
 from feature_repo.registry.metadata import ComputationFacts
+from foundation.cli import plain_text
 from foundation.errors import UnknownNode
 
 FEATURES = gather_features()
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 COLUMNS = {
     "popularity_score==1.0.0": {"events": ["event_type", "product_id"], "products": ["created_at"]},
     "category_popularity==1.0.0": {"events": ["event_type"], "products": ["category"]},
@@ -33,17 +50,16 @@ GRAPH = lineage_graph(CATALOG)
 
 def affected(node: str) -> set[str]:
     """Return what a change of a node reaches."""
-    found = around(GRAPH, node, direction=Direction.DOWN)
-    return {name for name, kind in found.nodes.items() if kind is not NodeKind.TABLE}
+    return set(reached(GRAPH, node))
 
 
 def test_a_column_reaches_what_reads_it() -> None:
     """Directly or by a dependency; not what reads other columns, but what may read any."""
-    reached = affected("products.category")
-    assert {"category_popularity==1.0.0", "user_category_affinity==1.0.0"} <= reached
-    assert "recommendation_v1" in reached
-    assert "product_freshness_score==1.0.0" not in reached
-    assert "search_keyword_score==1.0.0" in reached  # nobody knows which columns it reads
+    by_column = affected("products.category")
+    assert {"category_popularity==1.0.0", "user_category_affinity==1.0.0"} <= by_column
+    assert "recommendation_v1" in by_column
+    assert "product_freshness_score==1.0.0" not in by_column
+    assert "search_keyword_score==1.0.0" in by_column  # nobody knows which columns it reads
     by_dependency = affected("events.event_type")
     assert "user_category_affinity==1.0.0" in by_dependency
     assert "product_freshness_score==1.0.0" not in by_dependency
@@ -67,9 +83,9 @@ def test_up_and_down_and_both() -> None:
 
 def test_a_column_that_nothing_reads_is_no_mistake() -> None:
     """A change of it reaches only what may read any column."""
-    reached = affected("events.event_id")
-    assert "user_activity_level==1.0.0" in reached  # nobody knows which columns it reads
-    assert not reached & COLUMNS.keys()
+    by_column = affected("events.event_id")
+    assert "user_activity_level==1.0.0" in by_column  # nobody knows which columns it reads
+    assert not by_column & COLUMNS.keys()
 
 
 def test_each_node_comes_after_what_it_is_made_from() -> None:
@@ -91,3 +107,32 @@ def test_pictures_show_every_node_and_edge() -> None:
     runs = {node["name"]: node["last_run"] for node in record["nodes"]}
     assert runs["popularity_score==1.0.0"] == {"status": "succeeded"}
     assert runs["ranking_v1"] is None
+
+
+def test_a_tree_shows_what_is_shared_once() -> None:
+    """Not once for each way that leads to it: there are thousands."""
+    names = [f"f{level}" for level in range(14)]
+    nodes = dict.fromkeys(
+        [name for level in names for name in (level, f"{level}a", f"{level}b")], NodeKind.FEATURE
+    )
+    edges = [
+        edge
+        for above, below in itertools.pairwise(names)
+        for side in "ab"
+        for edge in (Edge(above, f"{above}{side}"), Edge(f"{above}{side}", below))
+    ]
+    graph = Graph(
+        {name: nodes[name] for edge in edges for name in (edge.source, edge.target)}, edges
+    )
+    tree = plain_text(lineage_tree(graph, "f0", Direction.DOWN, {}))
+    assert tree.count("f13") == 2
+    assert tree.count("see above") == 12
+
+
+def test_a_failed_run_has_no_values() -> None:
+    """It is told all the same; and so are brackets."""
+    graph = Graph({"a": NodeKind.FEATURE}, [])
+    run = {"status": "failed", "as_of": NOW, "row_count": None, "failed_checks": 2}
+    tree = plain_text(lineage_tree(graph, "[a]", Direction.UP, {"a": run}))
+    assert "what makes [a]" in tree
+    assert "a  failed as of 2026-12-01 00:00, failed checks: 2" in tree
