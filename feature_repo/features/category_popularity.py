@@ -20,6 +20,7 @@ VERSIONS = (
         parameters={"window_days": 90.0, "half_life_days": 30.0},
         source=("events", "products"),
         owner="recommendation",
+        tags=("behavior", "cold_start"),
         status=Status.ACTIVE,
         created_at=datetime(2026, 11, 23, tzinfo=UTC),
         updated_at=datetime(2026, 11, 23, tzinfo=UTC),

@@ -16,6 +16,7 @@ VERSIONS = (
         computation="product_embedding",
         source=("products",),
         owner="search",
+        tags=("content", "model"),
         # It takes a model, which not everybody has: whoever does promotes it.
         status=Status.STAGED,
         created_at=datetime(2026, 11, 23, tzinfo=UTC),

@@ -16,6 +16,7 @@ VERSIONS = (
         parameters={"half_life_days": 30.0},
         source=("products",),
         owner="search",
+        tags=("content", "ranking_signal"),
         status=Status.ACTIVE,
         created_at=datetime(2026, 11, 23, tzinfo=UTC),
         updated_at=datetime(2026, 11, 23, tzinfo=UTC),

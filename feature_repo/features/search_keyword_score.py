@@ -18,6 +18,7 @@ VERSIONS = (
         computation="search_keyword_score",
         source=("products",),
         owner="search",
+        tags=("content", "ranking_signal", "relevance"),
         status=Status.ACTIVE,
         created_at=datetime(2026, 11, 23, tzinfo=UTC),
         updated_at=datetime(2026, 11, 23, tzinfo=UTC),

@@ -16,6 +16,7 @@ VERSIONS = (
         source=("products",),
         dependencies=("product_embedding==1.0.0",),
         owner="search",
+        tags=("content", "model", "ranking_signal", "relevance"),
         # It takes the same model as product_embedding.
         status=Status.STAGED,
         created_at=datetime(2026, 11, 23, tzinfo=UTC),

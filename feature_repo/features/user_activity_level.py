@@ -16,6 +16,7 @@ VERSIONS = (
         parameters={"window_days": 30.0},
         source=("events", "users"),
         owner="recommendation",
+        tags=("behavior", "personal"),
         status=Status.ACTIVE,
         created_at=datetime(2026, 11, 23, tzinfo=UTC),
         updated_at=datetime(2026, 11, 23, tzinfo=UTC),

@@ -23,6 +23,7 @@ VERSIONS = (
         source=("events", "products", "users"),
         dependencies=("category_popularity==1.0.0",),
         owner="recommendation",
+        tags=("behavior", "personal", "ranking_signal"),
         status=Status.ACTIVE,
         created_at=datetime(2026, 11, 23, tzinfo=UTC),
         updated_at=datetime(2026, 11, 23, tzinfo=UTC),

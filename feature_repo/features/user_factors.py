@@ -38,6 +38,7 @@ VERSIONS = (
         parameters=PARAMETERS,
         source=("events", "products"),
         owner="recommendation",
+        tags=("behavior", "model", "personal"),
         status=Status.ACTIVE,
         created_at=datetime(2026, 11, 23, tzinfo=UTC),
         updated_at=datetime(2026, 11, 23, tzinfo=UTC),

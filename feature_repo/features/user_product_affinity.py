@@ -24,6 +24,7 @@ VERSIONS = (
         source=("events", "products"),
         dependencies=("user_factors==1.0.0", "product_factors==1.0.0"),
         owner="recommendation",
+        tags=("behavior", "model", "personal", "ranking_signal"),
         status=Status.ACTIVE,
         created_at=datetime(2026, 11, 23, tzinfo=UTC),
         updated_at=datetime(2026, 11, 23, tzinfo=UTC),

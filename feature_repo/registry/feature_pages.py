@@ -68,7 +68,7 @@ def _facts(feature: FeatureVersion, inventory: Inventory) -> dict[str, str]:
     for word, instant in (
         ("since", feature.deprecated_at),
         ("sunset", feature.sunset_at),
-        ("retired", feature.retired_at),
+        ("decided", feature.decided_at),
     ):
         if instant is not None:
             life.append(f"{word} {instant:%Y-%m-%d}")

@@ -27,6 +27,6 @@ def test_the_document_of_features() -> None:
     )
     assert "`popularity_score==1.2.0` once it is active" in rest
     assert "| parameters | window_days 1234567, share 0.123456789 | window_days 90" in rest
-    assert "| tags | beta | - |" in rest
+    assert "| tags | beta | behavior, ranking_signal |" in rest
     assert "97.5% of the last run's rows" in rest
     assert "| used by | feature service search_v1 (search) |" in rest
