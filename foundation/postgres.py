@@ -8,7 +8,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from foundation.endpoints import resolve_endpoints
-from foundation.errors import StoreUnavailable
+from foundation.errors import ConfigurationError, StoreUnavailable
 from foundation.settings import Settings
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -32,6 +32,7 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[Connect
 
     Raises:
         StoreUnavailable: The server can't be reached, or the connection broke on the way.
+        ConfigurationError: The schema lacks a table that the block asked for.
     """
     url = resolve_endpoints(settings).postgres_url.get_secret_value()
     try:
@@ -43,6 +44,11 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[Connect
             autocommit=autocommit,
         ) as connection:
             yield connection
+    except psycopg.errors.UndefinedTable as error:
+        raise ConfigurationError(
+            f"PostgreSQL: {str(error).splitlines()[0]}",
+            hint="Bring the schema up to date: `python -m feature_repo migrate`.",
+        ) from error
     except psycopg.OperationalError as error:
         raise StoreUnavailable(
             f"PostgreSQL: {str(error).strip()}",

@@ -1,11 +1,14 @@
 """The schema is built by migrations that can be repeated and undone."""
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, inspect, make_url
 
 from feature_repo.stores import schema
 from foundation.endpoints import resolve_endpoints
+from foundation.errors import ConfigurationError
+from foundation.postgres import connect
 from foundation.settings import Settings
 
 TABLES = {
@@ -39,3 +42,13 @@ def test_every_migration_can_be_undone(settings: Settings) -> None:
         assert set(inspect(connection).get_table_names()) >= TABLES
         transaction.rollback()
     engine.dispose()
+
+
+def test_a_table_that_is_missing_is_named(settings: Settings) -> None:
+    """With what to do about a schema of an earlier release."""
+    with (
+        pytest.raises(ConfigurationError, match='relation "later" does not exist') as caught,
+        connect(settings) as connection,
+    ):
+        connection.execute("SELECT FROM later")
+    assert "migrate" in caught.value.hint

@@ -20,7 +20,7 @@ FEATURES = {feature.reference: feature for feature in gather_features()}
 STABLE, TRENDING = (FEATURES[f"popularity_score=={version}"] for version in ("1.0.0", "1.1.0"))
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-MAP = {"feature_type": "map", "default": {}}
+MAP: dict[str, Any] = {"feature_type": "map", "default": {}}
 
 
 def inventory(
