@@ -103,8 +103,9 @@ class Plan:
 
     @property
     def reviewers(self) -> list[str]:
-        """Owners of what changes, and of what uses it."""
+        """Owners of what changes, as it was and as it will be, and of what uses it."""
         owners = {change.feature.owner for change in self.changes}
+        owners |= {f.before for change in self.changes for f in change.fields if f.field == "owner"}
         owners |= {each.owner for change in self.changes for each in change.consumers if each.owner}
         owners |= {service.owner for service in self.services if service.owner}
         return sorted(owners)

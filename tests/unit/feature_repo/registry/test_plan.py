@@ -362,7 +362,7 @@ def test_consumers_are_named_with_their_owners_near_and_far() -> None:
     )
     services = {"recommendation_v1": [affinity.reference]}
     found = planned(
-        inventory(changed(category, owner="search"), affinity, services=services),
+        inventory(changed(category, owner="ranking"), affinity, services=services),
         inventory(category, affinity, services=services),
         rules={affinity.reference: ["experiment e"]},
     )
@@ -372,8 +372,10 @@ def test_consumers_are_named_with_their_owners_near_and_far() -> None:
         "indirectly feature service recommendation_v1 (team)",
         "indirectly experiment e",
     ]
-    assert found.reviewers == ["recommendation", "search", "team"]
-    assert "For review: recommendation, search, team." in plan_markdown(found)
+    assert found.reviewers == ["ranking", "recommendation", "team"]
+    assert "For review: ranking, recommendation, team." in plan_markdown(found)
+    moved = planned(inventory(changed(owner="search")), inventory(STABLE))
+    assert moved.reviewers == ["ranking", "search"]
     assert plan_record(found)["changes"][0]["consumers"][1] == {
         "what": "feature service recommendation_v1",
         "owner": "team",
