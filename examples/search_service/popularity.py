@@ -1,9 +1,11 @@
 """What the service computed before there was a feature store: a query of the events per search."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 
 from foundation.postgres import connect
 from foundation.settings import Settings
+from serving_gateway.client import AsyncInline
 
 _SCORES = """
 WITH decayed AS (
@@ -20,7 +22,7 @@ FROM decayed WHERE product_id = ANY(%s)
 _NEW_PRODUCT = 0.1
 
 
-def popularity_of_events(settings: Settings) -> Callable[[Sequence[str]], Mapping[str, float]]:
+def popularity_of_events(settings: Settings) -> AsyncInline:
     """Return a function from product ids to popularities; it adds up all events at each call."""
 
     def compute(product_ids: Sequence[str]) -> Mapping[str, float]:
@@ -29,4 +31,4 @@ def popularity_of_events(settings: Settings) -> Callable[[Sequence[str]], Mappin
         known = {product_id: float(score) for product_id, score in rows}
         return {product_id: known.get(product_id, _NEW_PRODUCT) for product_id in product_ids}
 
-    return compute
+    return lambda product_ids: asyncio.to_thread(compute, product_ids)

@@ -35,6 +35,9 @@ def parity(
     answers from runs between those that the history keeps; `behind`: a newer value was written
     down already; `unserved`: a default, though a value was known. docs/training.md says what a
     line holds.
+
+    Whether a service may go from inline computation to the store is told by
+    `python -m monitoring parity`.
     """
     from feature_repo.training.answers import read_answers
     from feature_repo.training.context import open_context

@@ -4,11 +4,13 @@ Reads features over HTTP; needs nothing of the feature store but its gateway's a
     with FeatureStoreClient("https://features.example", api_key=key) as store:
         values = store.batch_get_features(["prod_123"], ["popularity_score"])
 
-`AsyncFeatureStoreClient` has the same methods to await.
+`AsyncFeatureStoreClient` has the same methods to await. A service that computes its features inline
+moves to the store with `MigratingReader`, or `AsyncMigratingReader`.
 """
 
 from serving_gateway.client.answers import BatchAnswer, Origin, ServiceAnswer
 from serving_gateway.client.async_client import AsyncFeatureStoreClient
+from serving_gateway.client.async_reader import AsyncInline, AsyncMigratingReader
 from serving_gateway.client.calls import ClientSettings
 from serving_gateway.client.errors import (
     ClientError,
@@ -17,18 +19,21 @@ from serving_gateway.client.errors import (
     MalformedRequest,
     NotAllowed,
     NotAuthenticated,
+    PartialAnswer,
     TimedOut,
     TooManyRequests,
     UnexpectedAnswer,
     UnknownName,
     VersionNotServed,
 )
-from serving_gateway.client.migration import Inline, MigratingReader
 from serving_gateway.client.parity import Mode, ParityLedger
 from serving_gateway.client.sync_client import FeatureStoreClient
+from serving_gateway.client.sync_reader import Inline, MigratingReader
 
 __all__ = [
     "AsyncFeatureStoreClient",
+    "AsyncInline",
+    "AsyncMigratingReader",
     "BatchAnswer",
     "ClientError",
     "ClientSettings",
@@ -43,6 +48,7 @@ __all__ = [
     "NotAuthenticated",
     "Origin",
     "ParityLedger",
+    "PartialAnswer",
     "ServiceAnswer",
     "TimedOut",
     "TooManyRequests",

@@ -1,5 +1,9 @@
 """What can go wrong between a caller and the gateway."""
 
+from collections.abc import Mapping
+
+from serving_gateway.client.answers import Value
+
 
 class ClientError(Exception):
     """
@@ -57,3 +61,21 @@ class TimedOut(GatewayUnavailable):
 
 class UnexpectedAnswer(ClientError):
     """What came back is no answer of a gateway."""
+
+
+class PartialAnswer(ClientError):
+    """
+    Some of the features could not be read; the others are here.
+
+    Args:
+        values: Of the others, as {entity_id: {feature_name: value}}.
+        errors: Why each feature could not be read.
+    """
+
+    def __init__(
+        self, values: Mapping[str, Mapping[str, Value]], errors: Mapping[str, Exception]
+    ) -> None:
+        told = "; ".join(f"{name}: {error}" for name, error in errors.items())
+        super().__init__(f"not read: {told}")
+        self.values = values
+        self.errors = errors

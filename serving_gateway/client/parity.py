@@ -3,13 +3,18 @@
 import json
 import math
 import os
+import platform
 import threading
-import time
+import uuid
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
+from numbers import Real
 from pathlib import Path
+from typing import NamedTuple, TypeGuard
 
 from serving_gateway.client.answers import Value
 
@@ -34,32 +39,62 @@ class Mode(StrEnum):
 @dataclass
 class FeatureCounts:
     """
-    What was seen of one feature in one mode, since the process began.
+    What was seen of one feature in one mode, since the ledger was made.
 
     Attributes:
         compared: Values that both had.
         matched: Those of them that were equal, within the tolerance.
-        absolute_difference: Sum of the differences between numbers; of maps and lists, of the mean
-            of their items'.
-        store_values: Values that the store was asked for.
-        store_missing: Those of them that it did not have.
+        incomparable: Those of them that no number can tell apart: other texts, other kinds.
+        absolute_difference: Sum over the rest of them; of maps and lists, of their items' mean.
+        relative_difference: The same, of differences divided by the greater value.
+        only_inline: Values that were computed inline, and that the store did not have.
+        only_store: Values that the store had, and inline computation did not.
+        store_reads: Reads of the store, failed ones included.
         store_failures: Reads that failed.
-        inline_values: Values that were computed inline and returned.
+        store_values: Values that the store was asked for, and answered.
+        store_missing: Those of them that it did not have.
+        inline_computations: Inline computations, failed ones included.
         inline_failures: Inline computations that failed.
-        dropped: Shadow reads that were left out, because too many waited.
+        inline_values: Values that were computed inline and returned.
+        dropped: Shadow reads that were left out because too many waited, or came to nothing.
+        counted_at: When something was last counted.
     """
 
     compared: int = 0
     matched: int = 0
+    incomparable: int = 0
     absolute_difference: float = 0.0
+    relative_difference: float = 0.0
+    only_inline: int = 0
+    only_store: int = 0
+    store_reads: int = 0
+    store_failures: int = 0
     store_values: int = 0
     store_missing: int = 0
-    store_failures: int = 0
-    inline_values: int = 0
+    inline_computations: int = 0
     inline_failures: int = 0
+    inline_values: int = 0
     dropped: int = 0
+    counted_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     store_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_LATENCIES_KEPT))
     inline_seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_LATENCIES_KEPT))
+
+
+class Difference(NamedTuple):
+    """
+    How far two values differ.
+
+    Attributes:
+        absolute: As they are.
+        relative: Divided by the greater one.
+    """
+
+    absolute: float
+    relative: float
+
+
+_NONE = Difference(0.0, 0.0)
+_UNLIKE = Difference(math.inf, math.inf)
 
 
 class ParityLedger:
@@ -74,51 +109,62 @@ class ParityLedger:
         self._tolerance = tolerance
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, Mode], FeatureCounts] = {}
+        self._id = uuid.uuid4().hex[:12]
 
     def compare(
         self, feature_name: str, mode: Mode, inline: Mapping[str, Value], store: Mapping[str, Value]
     ) -> None:
-        """Record values of both, by entity id; of those that only one has nothing is said."""
-        differences = [
-            difference(value, store[entity]) for entity, value in inline.items() if entity in store
+        """Record the values of both, by entity id; None is none."""
+        found = {entity: value for entity, value in store.items() if value is not None}
+        computed = {entity: value for entity, value in inline.items() if value is not None}
+        both = [
+            difference(value, found[entity])
+            for entity, value in computed.items()
+            if entity in found
         ]
-        with self._lock:
-            counts = self._of(feature_name, mode)
-            counts.compared += len(differences)
-            counts.matched += sum(each <= self._tolerance for each in differences)
-            counts.absolute_difference += sum(each for each in differences if math.isfinite(each))
+        alike = [each for each in both if math.isfinite(each.absolute)]
+        with self._counting(feature_name, mode) as counts:
+            counts.compared += len(both)
+            counts.matched += sum(each.relative <= self._tolerance for each in both)
+            counts.incomparable += len(both) - len(alike)
+            counts.absolute_difference += sum(each.absolute for each in alike)
+            counts.relative_difference += sum(each.relative for each in alike)
+            counts.only_inline += len(computed) - len(both)
+            counts.only_store += len(found) - len(both)
 
     def store_read(
         self, feature_name: str, mode: Mode, *, asked: int, missing: int, seconds: float
     ) -> None:
         """Record a read of the store."""
-        with self._lock:
-            counts = self._of(feature_name, mode)
+        with self._counting(feature_name, mode) as counts:
+            counts.store_reads += 1
             counts.store_values += asked
             counts.store_missing += missing
             counts.store_seconds.append(seconds)
 
+    def store_failed(self, feature_name: str, mode: Mode) -> None:
+        """Record a read of the store that failed."""
+        with self._counting(feature_name, mode) as counts:
+            counts.store_reads += 1
+            counts.store_failures += 1
+
     def computed(self, feature_name: str, mode: Mode, *, count: int, seconds: float) -> None:
         """Record values that were computed inline."""
-        with self._lock:
-            counts = self._of(feature_name, mode)
+        with self._counting(feature_name, mode) as counts:
+            counts.inline_computations += 1
             counts.inline_values += count
             counts.inline_seconds.append(seconds)
 
-    def store_failed(self, feature_name: str, mode: Mode) -> None:
-        """Record a read of the store that failed."""
-        with self._lock:
-            self._of(feature_name, mode).store_failures += 1
-
     def inline_failed(self, feature_name: str, mode: Mode) -> None:
         """Record an inline computation that failed."""
-        with self._lock:
-            self._of(feature_name, mode).inline_failures += 1
+        with self._counting(feature_name, mode) as counts:
+            counts.inline_computations += 1
+            counts.inline_failures += 1
 
     def dropped(self, feature_name: str, mode: Mode) -> None:
-        """Record a shadow read that was left out."""
-        with self._lock:
-            self._of(feature_name, mode).dropped += 1
+        """Record a shadow read that was left out, or came to nothing."""
+        with self._counting(feature_name, mode) as counts:
+            counts.dropped += 1
 
     def snapshot(self) -> list[dict[str, object]]:
         """Return all counts, and the 95th percentile of both latencies in milliseconds."""
@@ -129,36 +175,54 @@ class ParityLedger:
         """
         Append the counts so far to a file, a JSON line each, for `python -m monitoring parity`.
 
-        Call it now and then; of each process the last lines count.
+        Call it now and then, and at the end; several processes may write to one file. What lies
+        between two calls can be looked at by itself.
         """
-        about = {"process": f"{os.uname().nodename}-{os.getpid()}", "at": time.time()}
+        # The process id is of now: a worker that was forked has the ledger of its parent.
+        process = f"{platform.node()}-{os.getpid()}-{self._id}"
+        about = {"process": process, "at": datetime.now(UTC).isoformat()}
         lines = [json.dumps({**about, **record}) + "\n" for record in self.snapshot()]
-        with file.open("a", encoding="utf-8") as stream:
-            stream.write("".join(lines))
+        # Unbuffered, so that lines of several processes don't get into each other.
+        with file.open("ab", buffering=0) as stream:
+            stream.write("".join(lines).encode())
 
-    def _of(self, feature_name: str, mode: Mode) -> FeatureCounts:
-        return self._counts.setdefault((feature_name, mode), FeatureCounts())
+    @contextmanager
+    def _counting(self, feature_name: str, mode: Mode) -> Iterator[FeatureCounts]:
+        with self._lock:
+            counts = self._counts.setdefault((feature_name, mode), FeatureCounts())
+            yield counts
+            counts.counted_at = datetime.now(UTC)
 
 
-def difference(a: Value, b: Value) -> float:
-    """Return how far two values differ, relative to the greater; infinity if in kind."""
+def difference(a: Value, b: Value) -> Difference:
+    """Return how far two values differ; infinitely, if they are of other kinds."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         return _mean([difference(a.get(key, 0.0), b.get(key, 0.0)) for key in a.keys() | b.keys()])
-    if isinstance(a, Sequence) and isinstance(b, Sequence) and not isinstance(a, str):
-        if len(a) != len(b) or isinstance(b, str):
-            return math.inf
+    # What a computation returns may well be numpy's.
+    if isinstance(a, Real) and isinstance(b, Real):
+        absolute = abs(float(a) - float(b))
+        return Difference(absolute, absolute / (max(abs(float(a)), abs(float(b))) or 1.0))
+    if _is_list(a) and _is_list(b):
+        if len(a) != len(b):
+            return _UNLIKE
         return _mean([difference(x, y) for x, y in zip(a, b, strict=True)])
-    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-        return abs(a - b) / (max(abs(a), abs(b)) or 1.0)
-    return 0.0 if a == b else math.inf
+    return _NONE if a == b else _UNLIKE
 
 
-def _mean(numbers: Sequence[float]) -> float:
-    return sum(numbers) / len(numbers) if numbers else 0.0
+def _is_list(value: Value) -> TypeGuard[Sequence[float]]:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _mean(differences: Sequence[Difference]) -> Difference:
+    if not differences:
+        return _NONE
+    absolute, relative = (sum(each) / len(differences) for each in zip(*differences, strict=True))
+    return Difference(absolute, relative)
 
 
 def _record(name: str, mode: Mode, counts: FeatureCounts) -> dict[str, object]:
     fields = asdict(counts)
+    fields["counted_at"] = counts.counted_at.isoformat()
     for kind in ("store", "inline"):
         seconds = sorted(fields.pop(f"{kind}_seconds"))
         fields[f"{kind}_p95_ms"] = (

@@ -2,30 +2,33 @@
 
 import contextlib
 import json
-import time
-from collections.abc import Iterator
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from typer.testing import CliRunner
 
-from examples.search_service.app import POPULARITY, create_app
+from examples.search_service.app import POPULARITY
 from feature_repo.stores.keys import redis_keys
 from foundation import clock
 from foundation.postgres import connect
 from foundation.redis import connect as connect_redis
-from foundation.settings import Settings
+from foundation.settings import PROJECT_ROOT, Settings
 from monitoring.cli import app as monitoring
-from serving_gateway.client import ClientSettings, FeatureStoreClient, ParityLedger
-from tests.integration.serving_gateway.conftest import gateway_on, serving
+from tests.integration.serving_gateway.conftest import gateway_on
 from transformations.cli import app as transformations
 from transformations.generated_tables import load_tables
 from transformations.generator import Shop
 
-HURRIED = ClientSettings(budget_seconds=0.5, attempts=1)
+Search = Callable[[], list[dict[str, Any]]]
+Serve = Callable[..., AbstractContextManager[Search]]
 
 
 @pytest.fixture
@@ -35,94 +38,124 @@ def shop(settings: Settings, applied: Settings) -> Settings:
     load_tables(
         settings, Shop(users=50, products=120, events=6_000, days=60, seed=3, until=clock.now())
     )
-    done = CliRunner().invoke(transformations, ["run", POPULARITY])
-    assert done.exit_code == 0, done.output
+    _compute()
     return settings
 
 
 @pytest.fixture
-def store(shop: Settings) -> Iterator[FeatureStoreClient]:
-    """Yield a client of a gateway over that shop."""
-    with (
-        gateway_on(shop) as http,
-        FeatureStoreClient(str(http.base_url), settings=ClientSettings(budget_seconds=5)) as client,
-    ):
-        yield client
+def gateway_url(shop: Settings) -> Iterator[str]:
+    """Yield the address of a gateway over that shop."""
+    with gateway_on(shop) as http:
+        yield str(http.base_url)
 
 
-def _report(file: Path, *options: str) -> tuple[int, dict[str, Any]]:
-    result = CliRunner().invoke(monitoring, ["parity", str(file), "--json", *options])
-    [verdict] = json.loads(result.output)
-    return result.exit_code, verdict
+@pytest.fixture
+def serve(shop: Settings, tmp_path: Path) -> Serve:
+    """Return what runs the service as a process, in a mode; the block's end is its end."""
+    assert shop
 
+    @contextlib.contextmanager
+    def served(mode: str, gateway_url: str, *, budget_seconds: float = 20.0) -> Iterator[Search]:
+        with _process(mode, gateway_url, budget_seconds, tmp_path / "parity.jsonl") as url:
+            client = httpx.Client(base_url=url, timeout=30)
 
-def _compared(ledger: ParityLedger, count: int) -> None:
-    for _ in range(500):
-        if sum(int(str(record["compared"])) for record in ledger.snapshot()) >= count:
-            return
-        time.sleep(0.01)
-    pytest.fail(f"not compared: {ledger.snapshot()}")
+            def search() -> list[dict[str, Any]]:
+                response = client.get("/search", params={"q": "a"})
+                assert response.status_code == 200, response.text
+                found: list[dict[str, Any]] = response.json()
+                return found
 
+            with client:
+                yield search
 
-def test_phase_by_phase(shop: Settings, store: FeatureStoreClient, tmp_path: Path) -> None:
-    """The answers stay what they were, and a report says when to go on."""
-    modes, file = tmp_path / "modes.yaml", tmp_path / "parity.jsonl"
-    modes.write_text("")
-    ledger = ParityLedger()
-    with _running(shop, store, modes, ledger) as service:
-        inline = service.get("/search", params={"q": "a"}).json()
-        assert len(inline) > 20
-        _compared(ledger, len(inline))
-        ledger.append_to(file)
-        code, verdict = _report(file)
-        assert (code, verdict["match_rate"]) == (2, 1.0)
-        assert "1,000 needed" in verdict["advice"]
-        assert _report(file, "--values", "20")[1]["advice"] == "go on to store"
-
-        modes.write_text(f"{POPULARITY}: store")
-        ids = [row["product_id"] for row in inline]
-        _forget(shop, ids[:3])
-        from_store = service.get("/search", params={"q": "a"}).json()
-        assert [row["product_id"] for row in from_store] == ids
-        counts = {record["mode"]: record for record in ledger.snapshot()}["store"]
-        assert (counts["store_missing"], counts["inline_values"]) == (3, 3)
-
-        modes.write_text(f"{POPULARITY}: store_only")
-        alone = {row["product_id"]: row[POPULARITY] for row in _search(service)}
-        assert {alone[product_id] for product_id in ids[:3]} == {0.1}  # the feature's default
-        assert alone[ids[5]] == pytest.approx(inline[5][POPULARITY], rel=1e-6)
-
-
-def test_a_store_that_is_gone(shop: Settings, tmp_path: Path) -> None:
-    """Costs nothing while there is inline computation, and is an error once there is none."""
-    modes = tmp_path / "modes.yaml"
-    ledger = ParityLedger()
-    with (
-        FeatureStoreClient("http://127.0.0.1:9", settings=HURRIED) as nobody,
-        _running(shop, nobody, modes, ledger) as service,
-    ):
-        for mode in ("inline", "store"):
-            modes.write_text(f"{POPULARITY}: {mode}")
-            assert len(_search(service)) > 20
-        modes.write_text(f"{POPULARITY}: store_only")
-        assert service.get("/search", params={"q": "a"}).status_code == 500
-    failures = {record["mode"]: record["store_failures"] for record in ledger.snapshot()}
-    assert failures["store"] == 1
+    return served
 
 
 @contextlib.contextmanager
-def _running(
-    settings: Settings, store: FeatureStoreClient, modes: Path, ledger: ParityLedger
-) -> Iterator[httpx.Client]:
-    app = create_app(settings, store, modes=modes, ledger=ledger)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical")
-    with serving(config) as url, httpx.Client(base_url=url, timeout=30) as client:
-        yield client
+def _process(mode: str, gateway_url: str, budget_seconds: float, report: Path) -> Iterator[str]:
+    command = [
+        *(sys.executable, "-m", "examples.search_service", "--mode", mode, "--port", "0"),
+        *("--gateway", gateway_url, "--budget-seconds", str(budget_seconds)),
+        *("--report", str(report)),
+    ]
+    with subprocess.Popen(  # noqa: S603 - our own
+        command, cwd=PROJECT_ROOT, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield _address(process)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate()
 
 
-def _search(service: httpx.Client) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = service.get("/search", params={"q": "a"}).json()
-    return found
+def _address(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    log: list[str] = []
+    for line in process.stderr:
+        log.append(line)
+        if address := re.search(r"running on (http://\S+)", line):
+            return address[1]
+    pytest.fail("".join(log))
+
+
+def _compute() -> None:
+    done = CliRunner().invoke(transformations, ["run", POPULARITY])
+    assert done.exit_code == 0, done.output
+
+
+def _report(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    file = str(folder / "parity.jsonl")
+    # How quick reads are is for a machine that has nothing else to do.
+    limits = ("--values", "20", "--p95-milliseconds", "20000")
+    result = CliRunner().invoke(monitoring, ["parity", file, "--json", *limits, *options])
+    [verdict] = json.loads(result.stdout)
+    return result.exit_code, verdict
+
+
+def test_phase_by_phase(shop: Settings, gateway_url: str, serve: Serve, tmp_path: Path) -> None:
+    """The answers stay what they were, and a report says when to go on."""
+    with serve("inline", gateway_url) as search:
+        inline = search()
+        assert len(inline) > 20
+    code, verdict = _report(tmp_path, "--values", "1000")
+    assert (code, verdict["match_rate"], verdict["compared"]) == (2, 1.0, len(inline))
+    assert "1,000 needed" in verdict["advice"]
+    assert _report(tmp_path)[1]["advice"] == "go on to store"
+
+    ids = [row["product_id"] for row in inline]
+    _forget(shop, ids[:3])
+    with serve("store", gateway_url) as search:
+        assert [row["product_id"] for row in search()] == ids
+    code, verdict = _report(tmp_path)
+    assert (code, verdict["mode"]) == (2, "store")
+    assert (verdict["store_missing"], verdict["inline_values"]) == (3, 3)
+    assert "computed inline" in verdict["advice"]
+
+    _compute()
+    mended_at = clock.now().isoformat()
+    with serve("store", gateway_url) as search:
+        search()
+    assert _report(tmp_path, "--since", mended_at)[1]["advice"] == "go on to store_only"
+
+    _forget(shop, ids[:2])
+    with serve("store_only", gateway_url) as search:
+        alone = {row["product_id"]: row[POPULARITY] for row in search()}
+    assert {alone[product_id] for product_id in ids[:2]} == {0.1}  # the feature's default
+    assert alone[ids[5]] == pytest.approx(inline[5][POPULARITY], rel=1e-6)
+    code, verdict = _report(tmp_path)
+    assert (code, verdict["advice"], verdict["store_missing"]) == (0, "done", 2)
+
+
+def test_a_store_that_is_gone(serve: Serve, tmp_path: Path) -> None:
+    """Costs nothing while there is inline computation, and then the order of what is found."""
+    failures = {}
+    for mode in ("inline", "store", "store_only"):
+        with serve(mode, "http://127.0.0.1:9", budget_seconds=0.5) as search:
+            found = search()
+        assert len(found) > 20
+        assert {row[POPULARITY] is None for row in found} == {mode == "store_only"}
+        failures[mode] = _report(tmp_path)[1]["store_failures"]
+    assert failures == dict.fromkeys(failures, 1)
 
 
 def _forget(settings: Settings, product_ids: list[str]) -> None:
