@@ -163,6 +163,9 @@ class Settings(BaseSettings):
     history_retention_days: int = Field(
         default=180, ge=32, description="How long PostgreSQL keeps the history of values."
     )
+    run_retention_days: int = Field(
+        default=90, ge=7, description="How long records of runs are kept that nothing looks at."
+    )
     schedule_parallel_jobs: int = Field(
         default=2, ge=1, description="Most jobs that the schedule runs at a time."
     )

@@ -114,8 +114,8 @@ def read_tallies(files: Iterable[Path], *, since: datetime | None = None) -> lis
         ConfigurationError: A file can't be read.
         ContractViolation: A line is none of a parity ledger.
     """
-    first: dict[tuple[str, str, str], Line] = {}
-    last: dict[tuple[str, str, str], Line] = {}
+    first: dict[tuple[str, Mode, str], Line] = {}
+    last: dict[tuple[str, Mode, str], Line] = {}
     for line in _lines(files):
         subject = (line.feature, line.mode, line.process)
         last[subject] = max(line, last.get(subject, line), key=lambda each: each.at)
@@ -126,7 +126,8 @@ def read_tallies(files: Iterable[Path], *, since: datetime | None = None) -> lis
     for line in recent.values():
         modes[line.feature] = max(modes.get(line.feature, line), line, key=lambda x: x.counted_at)
     tallies: dict[str, Tally] = {}
-    for subject, line in sorted(recent.items()):
+    for subject in sorted(recent):
+        line = recent[subject]
         if line.mode != modes[line.feature].mode:
             continue
         counts = line.counts.minus(first[subject]) if subject in first else line.counts

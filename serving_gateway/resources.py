@@ -50,6 +50,7 @@ class Resources:
     """The parts that requests need."""
 
     settings: Settings
+    pool: Pool
     store: FeatureStore
     catalog: CatalogCache
     instruments: Instruments
@@ -185,6 +186,7 @@ def _build(
 
     resources = Resources(
         settings,
+        pool,
         store,
         catalog,
         instruments,

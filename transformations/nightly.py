@@ -5,8 +5,10 @@ import structlog
 from feature_repo.registry.catalog import read_catalog
 from feature_repo.stores import retirement
 from foundation import clock
+from foundation.postgres import connect
 from foundation.settings import Settings
 from transformations import retention
+from transformations.run_retention import remove_old_runs
 from transformations.selection import snapshot_features
 from transformations.snapshots import creation
 from transformations.snapshots.storage import Storage
@@ -18,7 +20,7 @@ def keep_snapshots(settings: Settings) -> None:
     """
     Make the snapshot of the last midnight, and remove what is old enough.
 
-    That is snapshots, months of the history, and the values of retired versions.
+    That is snapshots, months of the history, records of runs, and the values of retired versions.
 
     Raises:
         StoreUnavailable: PostgreSQL or the storage of snapshots can't be reached.
@@ -41,6 +43,9 @@ def keep_snapshots(settings: Settings) -> None:
         _log.info("snapshot_removed", day=str(day))
     for state in retention.drop_partitions(settings, storage, now=now, dry_run=False):
         _log.info("month_considered", month=state.name, dropped=state.dropped, reason=state.reason)
+    with connect(settings) as connection:
+        count = remove_old_runs(connection, settings, now=now, dry_run=False)
+    _log.info("runs_removed", count=count)
     for leftover in retirement.leftovers(settings, catalog.features, now=now):
         removed = retirement.remove_values(settings, leftover.reference)
         _log.info(

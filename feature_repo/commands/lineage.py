@@ -53,12 +53,14 @@ def lineage(
     Show what a table, a feature or a feature service is made from, and what is made from it.
 
     The columns of a source table that a feature reads are found in its computation. Each feature
-    version comes with its last run: status, watermark, values, failed checks.
+    version comes with its last run: status, instant, values, failed checks; as JSON, with the last
+    few, and with the watermarks of their sources.
     """
     from feature_repo.stores.run_facts import last_runs
     from foundation.postgres import connect
 
-    graph = lineage_graph(read_catalog())
+    catalog = read_catalog()
+    graph = lineage_graph(catalog)
     ways = {(True, False): Direction.UP, (False, True): Direction.DOWN}
     direction = ways.get((up, down))
     found = around(graph, node, direction=direction, depth=depth)
@@ -66,7 +68,7 @@ def lineage(
         _emit(lineage_mermaid(found) if output is Format.MERMAID else lineage_svg(found), out)
         return
     with connect(load_settings()) as connection:
-        facts = last_runs(connection)
+        facts = last_runs(connection, catalog.features)
     if output is Format.JSON:
         _emit(json.dumps(lineage_record(found, facts), indent=2, default=str) + "\n", out)
         return

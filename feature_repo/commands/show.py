@@ -31,8 +31,9 @@ def show(
     """
     Print all that is known of one feature, version by version.
 
-    Its metadata; what it is made from and who uses it; how its last computation went, and which
-    checks failed; how many entities have a value, how old it is, and how values are spread.
+    Its metadata; what it is made from and who uses it; how its last computations went, which checks
+    failed, and how far its sources had come; how many entities have a value, how old it is, and how
+    values are spread.
     """
     from feature_repo.registry.deployment import rules_by_version
 
@@ -40,12 +41,12 @@ def show(
     versions = catalog.versions(feature_name)
     rules = rules_by_version(settings.serving_rules, catalog.features, now=clock.now()) or {}
     with connect(settings) as connection:
-        runs = last_runs(connection)
+        runs = last_runs(connection, versions)
         pages = {
             feature.version: _page(
                 catalog,
                 feature,
-                runs.get(feature.reference),
+                runs[feature.reference],
                 latest_facts(connection, feature),
                 consumers_of(feature.reference, Inventory.of_catalog(catalog), rules),
             )
@@ -68,7 +69,7 @@ def show(
 def _page(
     catalog: Catalog,
     feature: FeatureVersion,
-    run: Mapping[str, Any] | None,
+    runs: Sequence[Mapping[str, Any]],
     latest: LatestFacts,
     consumers: Sequence[Consumer],
 ) -> dict[str, Any]:
@@ -83,15 +84,22 @@ def _page(
         "is_past_sunset": is_past_sunset(feature, now=now),
         "made_from": [name for name in made_from if name != feature.reference],
         "used_by": [str(consumer) for consumer in consumers],
-        "last_run": None if run is None else f"{run['status']} as of {run['as_of']:%Y-%m-%d %H:%M}",
-        "values_computed": None if run is None else run["row_count"],
-        "failed_checks": None if run is None else run["failed_checks"],
+        "last_runs": [_run(each) for each in runs],
+        "values_computed": runs[0]["row_count"] if runs else None,
+        "failed_checks": runs[0]["failed_checks"] if runs else None,
+        "watermarks": [f"{table}: {at}" for table, at in runs[0]["watermarks"].items()]
+        if runs
+        else None,
         "entities": latest.entity_count,
         "newest_value": latest.newest,
         "staleness_seconds": age,
         "is_fresh": None if age is None else age <= feature.staleness_tolerance.total_seconds(),
         "spread": spread,
     }
+
+
+def _run(run: Mapping[str, Any]) -> str:
+    return f"{run['status']} as of {run['as_of']:%Y-%m-%d %H:%M}"
 
 
 def _words(value: object) -> str:

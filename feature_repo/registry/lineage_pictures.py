@@ -1,7 +1,7 @@
 """Lineage as a tree for a terminal, as Mermaid, as plain values, and as a picture (SVG); pure."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -10,7 +10,8 @@ from rich.tree import Tree
 
 from feature_repo.registry.lineage_graph import Direction, Edge, Graph, NodeKind
 
-Facts = Mapping[str, Mapping[str, Any]]
+# Of each feature version, how its last runs went, newest first.
+Facts = Mapping[str, Sequence[Mapping[str, Any]]]
 
 _STYLES = {NodeKind.TABLE: "cyan", NodeKind.FEATURE: "green", NodeKind.SERVICE: "magenta"}
 _COLORS = {NodeKind.TABLE: "#dbeafe", NodeKind.FEATURE: "#dcfce7", NodeKind.SERVICE: "#f3e8ff"}
@@ -56,10 +57,10 @@ def lineage_tree(graph: Graph, node: str, direction: Direction, facts: Facts) ->
 
 
 def lineage_record(graph: Graph, facts: Facts) -> dict[str, Any]:
-    """Return nodes and edges as plain values."""
+    """Return nodes and edges as plain values; runs are None where there are no facts."""
     return {
         "nodes": [
-            {"name": name, "kind": kind.value, "last_run": facts.get(name)}
+            {"name": name, "kind": kind.value, "runs": facts.get(name)}
             for name, kind in graph.nodes.items()
         ],
         "edges": [
@@ -111,13 +112,21 @@ def lineage_svg(graph: Graph) -> str:
 def _label(graph: Graph, name: str, columns: tuple[str, ...], facts: Facts) -> Text:
     read = f" ({', '.join(columns)})" if columns else ""
     text = Text.assemble((name, _STYLES[graph.nodes[name]]), (read, "dim"))
-    run = facts.get(name)
-    if run:
-        text.append(f"  {run['status']} as of {run['as_of']:%Y-%m-%d %H:%M}")
-        if run["row_count"] is not None:
-            text.append(f", {run['row_count']:,} values")
-        if run["failed_checks"]:
-            text.append(f", failed checks: {run['failed_checks']}")
+    runs = facts.get(name)
+    if runs:
+        text.append(f"  {_told(runs[0])}")
+        earlier = [run for run in runs[1:] if run["status"] != runs[0]["status"]]
+        if earlier:
+            text.append(f"; before {_told(earlier[0])}")
+    return text
+
+
+def _told(run: Mapping[str, Any]) -> str:
+    text = f"{run['status']} as of {run['as_of']:%Y-%m-%d %H:%M}"
+    if run["row_count"] is not None:
+        text += f", {run['row_count']:,} values"
+    if run["failed_checks"]:
+        text += f", failed checks: {', '.join(run['failed_checks'])}"
     return text
 
 

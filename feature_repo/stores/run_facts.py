@@ -1,24 +1,57 @@
-"""How the last computation of each feature version went."""
+"""How the last computations of feature versions went."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from psycopg.rows import dict_row
 
+from feature_repo.registry.metadata import FeatureVersion
 from foundation.postgres import Connection
 
+# By reference, newest first: status, started_at, finished_at, as_of, watermarks (the newest row's
+# instant by source table), row_count, error, and failed_checks by name.
+RunFacts: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
+
+RUNS_SHOWN = 5
+
+# What is read of checks and inputs is read of the few runs that are shown.
 LAST_RUNS = """
-SELECT DISTINCT ON (feature_name, version)
-    feature_name || '==' || version AS reference, status, as_of, finished_at, row_count, error,
-    (SELECT count(*) FROM jsonb_array_elements(checks) AS each
-     WHERE NOT (each ->> 'success')::bool) AS failed_checks
-FROM computation_runs WHERE NOT backfill AND status <> 'running'
-ORDER BY feature_name, version, started_at DESC
+SELECT wanted.feature_name || '==' || wanted.version AS reference,
+    run.status, run.started_at, run.finished_at, run.as_of, run.row_count, run.error,
+    coalesce((SELECT jsonb_object_agg(name, found -> 'newest')
+              FROM jsonb_each(run.inputs) AS input (name, found)), '{}') AS watermarks,
+    ARRAY(SELECT DISTINCT concat_ws(' of ', found ->> 'check_type', found ->> 'subject')
+          FROM jsonb_array_elements(run.checks) AS found
+          WHERE NOT (found ->> 'success')::boolean ORDER BY 1) AS failed_checks
+FROM unnest(%(feature_names)s::text[], %(versions)s::text[]) AS wanted (feature_name, version)
+CROSS JOIN LATERAL (
+    SELECT * FROM computation_runs AS run
+    WHERE run.feature_name = wanted.feature_name AND run.version = wanted.version
+      AND NOT backfill AND status <> 'running'
+    ORDER BY started_at DESC LIMIT %(limit)s) AS run
+ORDER BY reference, run.started_at DESC
 """
 
 
-def last_runs(connection: Connection) -> Mapping[str, Mapping[str, Any]]:
-    """Return, by reference, status, as_of, finished_at, row_count, error and failed_checks."""
+def last_runs(connection: Connection, features: Iterable[FeatureVersion]) -> RunFacts:
+    """Return how the last few runs of each feature version went, backfills aside."""
+    wanted = list(features)
     with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(LAST_RUNS).fetchall()
-    return {row.pop("reference"): row for row in rows}
+        return run_facts(wanted, cursor.execute(LAST_RUNS, last_runs_parameters(wanted)).fetchall())
+
+
+def last_runs_parameters(features: Sequence[FeatureVersion]) -> dict[str, Any]:
+    """Return what LAST_RUNS wants to know."""
+    return {
+        "feature_names": [feature.feature_name for feature in features],
+        "versions": [feature.version for feature in features],
+        "limit": RUNS_SHOWN,
+    }
+
+
+def run_facts(features: Iterable[FeatureVersion], rows: Iterable[Mapping[str, Any]]) -> RunFacts:
+    """Return the rows of LAST_RUNS by reference; none of a version that has not run yet."""
+    found: dict[str, list[Mapping[str, Any]]] = {feature.reference: [] for feature in features}
+    for row in rows:
+        found[row["reference"]].append({k: v for k, v in row.items() if k != "reference"})
+    return found

@@ -297,15 +297,22 @@ class FeatureResponse(BaseModel):
     versions: list[FeatureVersion] = Field(description="Every version, oldest first.")
 
 
-class LastRun(BaseModel):
-    """How the last computation of a feature version went."""
+class ComputationRun(BaseModel):
+    """How a computation of a feature version went."""
 
     status: str = Field(examples=["succeeded"])
-    as_of: AwareDatetime = Field(description="What instant it was about: the watermark.")
+    started_at: AwareDatetime
     finished_at: AwareDatetime | None
+    as_of: AwareDatetime = Field(description="What instant it was about.")
+    watermarks: dict[str, AwareDatetime | None] = Field(
+        description="By source table, the instant of the newest row that it read.",
+        examples=[{"events": "2026-11-23T11:59:58Z"}],
+    )
     row_count: int | None = Field(description="Values computed.", examples=[92331])
     error: str | None
-    failed_checks: int = Field(description="Quality checks that failed.", examples=[0])
+    failed_checks: list[str] = Field(
+        description="Quality checks that failed.", examples=[["freshness of events"]]
+    )
 
 
 class LineageNode(BaseModel):
@@ -313,8 +320,10 @@ class LineageNode(BaseModel):
 
     name: str = Field(examples=["popularity_score==1.0.0"])
     kind: NodeKind
-    last_run: LastRun | None = Field(
-        default=None, description="Of a feature version, if PostgreSQL could be asked."
+    runs: list[ComputationRun] | None = Field(
+        default=None,
+        description="Of a feature version, the last few, newest first; null of anything else, and "
+        "if PostgreSQL could not be asked.",
     )
 
 

@@ -8,8 +8,9 @@ def nightly() -> None:
     """
     Make last midnight's snapshot, and remove what is old enough.
 
-    That is snapshots, months of the history, and the values of retired versions. The schedule does
-    so by itself; this is for those who start jobs otherwise. Doing it twice changes nothing.
+    That is snapshots, months of the history, records of runs, and the values of retired versions.
+    The schedule does so by itself; this is for those who start jobs otherwise. Doing it twice
+    changes nothing.
     """
     from transformations.nightly import keep_snapshots
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +15,26 @@ from foundation import clock
 from foundation.errors import ConfigurationError, UnknownNode
 from foundation.postgres import Connection
 from foundation.settings import Settings
+from tests.integration.monitoring.runs_on_record import insert_run
 from tests.integration.serving_gateway.conftest import gateway_on
 
-RUN = """
-INSERT INTO computation_runs (run_id, job_name, feature_name, version, engine, as_of, started_at,
-    finished_at, status, row_count, checks, code_fingerprint)
-VALUES (gen_random_uuid(), 'popularity_score==1.0.0', 'popularity_score', '1.0.0', 'postgres',
-    %(now)s, %(now)s, %(now)s, 'succeeded', 7, '[{"success": false}, {"success": true}]', 'a')
-"""
+FAILED_CHECKS = (
+    {"check_type": "range", "subject": "popularity_score==1.0.0", "success": False},
+    {"check_type": "null", "subject": "popularity_score==1.0.0", "success": True},
+    {"check_type": "freshness", "subject": "events", "success": False},
+    {"check_type": "freshness", "subject": "events", "success": False},
+)
+TOLD = ["freshness of events", "range of popularity_score==1.0.0"]
 
 
 @pytest.fixture
 def run(settings: Settings, applied: Settings, postgres: Connection) -> Callable[..., Result]:
-    """Return a function that runs `python -m feature_repo`; one job has run."""
+    """Return a function that runs `python -m feature_repo`; one job has run twice."""
     assert settings
     assert applied
-    postgres.execute(RUN, {"now": clock.now()})
-    postgres.commit()
+    now = clock.now()
+    insert_run(postgres, "popularity_score", started_at=now - timedelta(hours=1), status="failed")
+    insert_run(postgres, "popularity_score", started_at=now, rows=7, checks=FAILED_CHECKS)
     return lambda *arguments: CliRunner().invoke(app, [str(each) for each in arguments])
 
 
@@ -39,10 +43,11 @@ def test_lineage_in_every_format(run: Callable[..., Result], tmp_path: Path) -> 
     told = run("lineage", "popularity_score==1.0.0")
     assert told.exit_code == 0, told.output
     assert "event_timestamp, event_type" in told.output
-    assert "7 values" in told.output
+    assert "7 values, failed checks: " in told.output
+    assert "before failed as of" in told.output
     record = json.loads(run("lineage", "events.event_type", "--down", "--format", "json").output)
-    runs = {node["name"]: node["last_run"] for node in record["nodes"]}
-    assert runs["popularity_score==1.0.0"]["failed_checks"] == 1
+    runs = {node["name"]: node["runs"] for node in record["nodes"]}
+    assert [each["failed_checks"] for each in runs["popularity_score==1.0.0"]] == [TOLD, []]
     assert "user_activity_level==1.0.0" not in runs  # it counts events of whatever type
     assert "ranking_v1" in runs
     assert "flowchart" in run("lineage", "ranking_v1", "--up", "--format", "mermaid").output
@@ -99,13 +104,15 @@ def test_the_page_of_a_feature(run: Callable[..., Result], postgres: Connection)
     assert facts["1.0.0"]["spread"]["0.5"] == 0.5
     assert facts["1.0.0"]["entities"] == 101
     assert facts["1.0.0"]["is_fresh"]
-    assert facts["1.0.0"]["failed_checks"] == 1
+    assert facts["1.0.0"]["failed_checks"] == TOLD
+    assert [each.split()[0] for each in facts["1.0.0"]["last_runs"]] == ["succeeded", "failed"]
     assert "feature service ranking_v1 (ranking)" in facts["1.0.0"]["used_by"]
     assert facts["1.0.0"]["made_from"] == ["events", "products"]
     assert facts["2.0.0"]["newest_value"] is None
     shown = run("show", "popularity_score").output
     assert "staleness_tolerance" in shown
     assert "95%" in shown
+    assert "freshness of events" in shown
 
 
 def test_search(run: Callable[..., Result]) -> None:
@@ -125,8 +132,10 @@ def test_the_same_over_http(applied: Settings) -> None:
             "products",
             "popularity_score==1.0.0",
         }
-        runs = {node["name"]: node["last_run"] for node in lineage["nodes"]}
-        assert runs["popularity_score==1.0.0"]["row_count"] == 7
+        runs = {node["name"]: node["runs"] for node in lineage["nodes"]}
+        assert [each["row_count"] for each in runs["popularity_score==1.0.0"]] == [7, None]
+        assert runs["popularity_score==1.0.0"][0]["failed_checks"] == TOLD
+        assert runs["events"] is None
         impact = _json(client, "/v1/impact/events.event_type")
         assert {"name": "ranking_v1", "kind": "service", "owner": "ranking"} in impact["affected"]
         impact = _json(client, "/v1/impact/user_category_affinity")
@@ -137,6 +146,20 @@ def test_the_same_over_http(applied: Settings) -> None:
         assert client.get("/v1/impact/events.nothing").status_code == 404
         assert client.get("/v1/features", params={"color": "red"}).status_code == 422
         assert client.get("/v1/lineage/events", params={"depth": 0}).status_code == 422
+
+
+@pytest.mark.usefixtures("run")
+def test_runs_that_cant_be_read_are_left_out(applied: Settings, postgres: Connection) -> None:
+    """In time, and without leaving a statement behind that goes on for nobody."""
+    postgres.execute("LOCK TABLE computation_runs IN ACCESS EXCLUSIVE MODE")
+    settings = applied.model_copy(update={"on_demand_timeout_seconds": 0.3})
+    with gateway_on(settings) as client:
+        lineage = _json(client, "/v1/lineage/popularity_score==1.0.0")
+        going_on = postgres.execute(
+            "SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        ).fetchall()
+    assert {node["runs"] for node in lineage["nodes"]} == {None}
+    assert going_on == []
 
 
 def _json(client: httpx.Client, path: str, **parameters: str) -> dict[str, Any]:

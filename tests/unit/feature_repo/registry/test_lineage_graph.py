@@ -103,9 +103,9 @@ def test_pictures_show_every_node_and_edge() -> None:
     assert texts == set(GRAPH.nodes)
     assert len(svg.findall("svg:path", space)) == len(GRAPH.edges) == mermaid.count("-->")
     assert '-->|"event_type, product_id"|' in mermaid
-    record = lineage_record(GRAPH, {"popularity_score==1.0.0": {"status": "succeeded"}})
-    runs = {node["name"]: node["last_run"] for node in record["nodes"]}
-    assert runs["popularity_score==1.0.0"] == {"status": "succeeded"}
+    record = lineage_record(GRAPH, {"popularity_score==1.0.0": [{"status": "succeeded"}]})
+    runs = {node["name"]: node["runs"] for node in record["nodes"]}
+    assert runs["popularity_score==1.0.0"] == [{"status": "succeeded"}]
     assert runs["ranking_v1"] is None
 
 
@@ -129,10 +129,16 @@ def test_a_tree_shows_what_is_shared_once() -> None:
     assert tree.count("see above") == 12
 
 
-def test_a_failed_run_has_no_values() -> None:
-    """It is told all the same; and so are brackets."""
+def test_a_tree_tells_how_the_last_runs_ended() -> None:
+    """A failed one has no values, and says what was well before it; brackets are told as they are."""
     graph = Graph({"a": NodeKind.FEATURE}, [])
-    run = {"status": "failed", "as_of": NOW, "row_count": None, "failed_checks": 2}
-    tree = plain_text(lineage_tree(graph, "[a]", Direction.UP, {"a": run}))
-    assert "what makes [a]" in tree
-    assert "a  failed as of 2026-12-01 00:00, failed checks: 2" in tree
+    good = {"status": "succeeded", "as_of": NOW, "row_count": 7_000, "failed_checks": []}
+    failed = good | {"status": "failed", "row_count": None, "failed_checks": ["range of f"]}
+    told = [
+        plain_text(lineage_tree(graph, "[a]", Direction.UP, {"a": runs}))
+        for runs in ([good, good], [failed, failed, good], [])
+    ]
+    assert "what makes [a]" in told[0]
+    assert "a  succeeded as of 2026-12-01 00:00, 7,000 values\n" in told[0]
+    assert "a  failed as of 2026-12-01 00:00, failed checks: range of f; before suc" in told[1]
+    assert "as of" not in told[2]
