@@ -111,7 +111,7 @@ def run(
             }
         )
         try:
-            with reporting(attempt) as row_counts:
+            with reporting(attempt, connection, options.sources) as row_counts:
                 reports = _steps(settings, connection, attempt, options)
                 row_counts |= {r.feature.reference: r.row_count for r in reports}
         except BaseException as error:

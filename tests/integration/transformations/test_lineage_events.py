@@ -1,6 +1,7 @@
 """Runs tell OpenLineage what they read and wrote, if it is configured."""
 
 import json
+import platform
 import subprocess
 import sys
 import threading
@@ -15,35 +16,10 @@ from typer.testing import CliRunner
 from foundation import clock
 from foundation.postgres import connect
 from foundation.settings import Settings
+from tests.integration.transformations.openlineage_schema import RUN_EVENT
 from transformations.cli import app
 from transformations.generated_tables import load_tables
 from transformations.generator import Shop
-
-# What https://openlineage.io/spec demands of a run event, and of what is in it.
-_NAMED = {"type": "object", "required": ["namespace", "name"]}
-_FACETS = {
-    "type": "object",
-    "additionalProperties": {"type": "object", "required": ["_producer", "_schemaURL"]},
-}
-_DATASETS = {"type": "array", "items": {**_NAMED, "properties": {"facets": _FACETS}}}
-_RUN_EVENT = {
-    "type": "object",
-    "required": ["run", "job", "eventTime", "producer", "schemaURL"],
-    "properties": {
-        "eventType": {"enum": ["START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER"]},
-        "eventTime": {"type": "string", "format": "date-time"},
-        "producer": {"type": "string", "format": "uri"},
-        "schemaURL": {"type": "string", "format": "uri"},
-        "run": {
-            "type": "object",
-            "required": ["runId"],
-            "properties": {"runId": {"type": "string", "format": "uuid"}, "facets": _FACETS},
-        },
-        "job": _NAMED,
-        "inputs": _DATASETS,
-        "outputs": _DATASETS,
-    },
-}
 
 
 @pytest.fixture
@@ -85,10 +61,20 @@ def test_a_run_is_told(shop: Settings, collector: list[dict[str, Any]]) -> None:
     """When it starts and when it is complete, with what it reads and writes."""
     assert CliRunner().invoke(app, ["run", "popularity_score==1.0.0"]).exit_code == 0
     start, complete = collector
+    server = f"postgres://{platform.node()}:5432"
     for event in collector:
-        jsonschema_rs.validate(_RUN_EVENT, event, validate_formats=True)
-        assert [each["name"] for each in event["inputs"]] == ["events", "products"]
-        assert [each["name"] for each in event["outputs"]] == ["popularity_score_v1_0_0"]
+        jsonschema_rs.validate(RUN_EVENT, event, validate_formats=True)
+        assert (event["job"]["namespace"], event["job"]["name"]) == (
+            "feature_store",
+            "popularity_score==1.0.0",
+        )
+        assert [(each["namespace"], each["name"]) for each in event["inputs"]] == [
+            (server, "postgres.public.events"),
+            (server, "postgres.public.products"),
+        ]
+        assert [(each["namespace"], each["name"]) for each in event["outputs"]] == [
+            ("feature_store", "popularity_score_v1_0_0")
+        ]
     assert (start["eventType"], complete["eventType"]) == ("START", "COMPLETE")
     assert start["run"]["runId"] == complete["run"]["runId"]
     [output] = complete["outputs"]
@@ -98,6 +84,39 @@ def test_a_run_is_told(shop: Settings, collector: list[dict[str, Any]]) -> None:
     assert rows == [(start["run"]["runId"],)]
 
 
+def test_columns_are_told(
+    shop: Settings, collector: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that values come from, of tables and of other features; the namespace can be set."""
+    assert shop
+    monkeypatch.setenv("OPENLINEAGE_NAMESPACE", "shop")
+    for name in ("category_popularity", "user_category_affinity"):
+        assert CliRunner().invoke(app, ["run", name]).exit_code == 0
+    for event in collector:
+        jsonschema_rs.validate(RUN_EVENT, event, validate_formats=True)
+    event = collector[-1]
+    assert (event["eventType"], event["job"]["namespace"]) == ("COMPLETE", "shop")
+    [output] = event["outputs"]
+    [(column, read)] = output["facets"]["columnLineage"]["fields"].items()
+    assert column == "feature_value"
+    fields = {(each["name"], each["field"]) for each in read["inputFields"]}
+    assert ("postgres.public.events", "user_id") in fields
+    assert ("postgres.public.products", "category") in fields
+    assert ("postgres.public.events", "event_id") not in fields
+    inputs = {(each["namespace"], each["name"]) for each in event["inputs"]}
+    assert {(each["namespace"], each["name"]) for each in read["inputFields"]} == inputs
+
+
+def test_a_namespace_alone_is_no_configuration(
+    shop: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The client would print events, for want of anywhere to send them."""
+    assert shop
+    monkeypatch.setenv("OPENLINEAGE_NAMESPACE", "shop")
+    assert CliRunner().invoke(app, ["run", "product_freshness_score"]).exit_code == 0
+    assert "eventType" not in "".join(capfd.readouterr())
+
+
 def test_a_failed_run_is_told(shop: Settings, collector: list[dict[str, Any]]) -> None:
     """With the error."""
     with connect(shop) as connection:
@@ -105,6 +124,8 @@ def test_a_failed_run_is_told(shop: Settings, collector: list[dict[str, Any]]) -
     assert CliRunner().invoke(app, ["run", "product_freshness_score"]).exit_code != 0
     assert [event["eventType"] for event in collector][-1] == "FAIL"
     assert "message" in collector[-1]["run"]["facets"]["errorMessage"]
+    for event in collector:
+        jsonschema_rs.validate(RUN_EVENT, event, validate_formats=True)
 
 
 def test_a_collector_that_is_gone_costs_no_run(
