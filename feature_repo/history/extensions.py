@@ -103,6 +103,10 @@ class Computations(Protocol):
         """
         ...
 
+    def on_demand(self, feature: FeatureVersion) -> bool:
+        """Tell whether values can be computed for one request."""
+        ...
+
     def fingerprint(self, feature: FeatureVersion, features: Sequence[FeatureVersion]) -> str:
         """
         Return a digest of the code that computes a feature version now.

@@ -26,7 +26,7 @@ from transformations.embedding import Embed
 from transformations.embedding.process import open_embedder
 from transformations.expressions import check_sources, code_fingerprint, computation_module
 from transformations.jobs import Job, jobs_of
-from transformations.on_demand import execute
+from transformations.on_demand import execute, is_computable
 from transformations.on_demand.combination import combined
 from transformations.on_demand.plan import Request
 from transformations.source_tables import SCHEMAS
@@ -72,6 +72,10 @@ class PastComputations:
             with open_embedder(settings) as embed:
                 return _combined(feature, rows, dependencies, embed)
         return _queried(settings, feature, rows, terms)
+
+    def on_demand(self, feature: FeatureVersion) -> bool:
+        """Tell whether values can be computed for one request."""
+        return is_computable(feature)
 
     def fingerprint(self, feature: FeatureVersion, features: Sequence[FeatureVersion]) -> str:
         """
@@ -119,9 +123,7 @@ def _combines(feature: FeatureVersion) -> bool:
     return hasattr(computation_module(feature), "combine") and bool(feature.dependencies)
 
 
-def _queried(
-    settings: Settings, feature: FeatureVersion, rows: pa.Table, terms: Terms
-) -> pa.Array:
+def _queried(settings: Settings, feature: FeatureVersion, rows: pa.Table, terms: Terms) -> pa.Array:
     possible = np.ones(rows.num_rows, bool)
     for key in feature.join_keys:  # PostgreSQL's text holds no NUL
         possible &= ~pc.match_substring(rows[key], "\0").to_numpy().astype(bool)

@@ -63,7 +63,9 @@ def test_the_texts_that_are_there_are_kept(settings: Settings) -> None:
             text("INSERT INTO products VALUES ('p', 'tea', NULL, 'c', 1, :at, :at)"), {"at": AT}
         )
         command.upgrade(config, "head")
-        kept = connection.execute(text("SELECT title, in_force_from, written_at FROM product_texts"))
+        kept = connection.execute(
+            text("SELECT title, in_force_from, written_at FROM product_texts")
+        )
         assert kept.all() == [("tea", AT, AT)]
         transaction.rollback()
     engine.dispose()
