@@ -1,14 +1,18 @@
 """A profile as a picture."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from feature_repo.analysis.profile import Period, Profile
+from foundation.errors import ConfigurationError
 
 _INK, _MUTED, _GRID, _MAIN, _MISSING = "#222222", "#767676", "#e6e6e6", "#1f6fb2", "#c0392b"
 
@@ -42,6 +46,40 @@ def profile_figure(profile: Profile) -> Figure:
         each.xaxis.set_major_locator(locator)
         each.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     return figure
+
+
+def refuse_unwritable(path: Path) -> None:
+    """
+    Raise if a figure can't be written to a path.
+
+    Raises:
+        ConfigurationError: Its folder is not there, or its name ends like no picture's.
+    """
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"{path}: there is no folder {path.parent}", hint="Make it first.")
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in kinds:
+        raise ConfigurationError(
+            f"{path}: no kind of picture ends in {path.suffix or 'nothing'!r}",
+            hint=f"Pictures end in {', '.join(f'.{kind}' for kind in sorted(kinds))}.",
+        )
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """
+    Write a figure; whoever looks at the path sees all of it, or what was there before.
+
+    Raises:
+        ConfigurationError: It can't be written.
+    """
+    written = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        figure.savefig(written, format=path.suffix.lower().removeprefix("."))
+        written.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: can't be written: {error.strerror}") from error
+    finally:
+        written.unlink(missing_ok=True)
 
 
 def _draw_distribution(axes: Axes, profile: Profile) -> None:
