@@ -5,12 +5,20 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_repo.analysis.profile import EPOCH, Period, Profile, due_count, period_length
+from feature_repo.analysis.profile import (
+    EPOCH,
+    Distribution,
+    Period,
+    Profile,
+    due_count,
+    period_length,
+)
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
 from feature_repo.stores.json_values import decode
 from foundation.errors import ConfigurationError, ContractViolation
@@ -28,7 +36,7 @@ _VALUES = 'CREATE TABLE "values" (entity_id VARCHAR, "at" BIGINT, number DOUBLE,
 _NUMBERS = 'CREATE VIEW numbers AS SELECT "at", number FROM "values"'
 _MANY_NUMBERS = 'CREATE TABLE numbers ("at" BIGINT, number DOUBLE)'
 _SUMMARY = """
-SELECT count(number), avg(number), coalesce(stddev_samp(number), 0), min(number), max(number),
+SELECT avg(number), coalesce(stddev_samp(number), 0), min(number), max(number),
        {quantile}(number, {shares}) FROM numbers
 """
 _HISTOGRAM = """
@@ -76,11 +84,11 @@ def measure(
     most_exact: int = _MOST_EXACT,
 ) -> Profile:
     """
-    Describe values.
+    Return how values are distributed, and how that changes.
 
     Args:
         feature: Whose values.
-        batches: entity_id, value (vectors and maps as JSON text), timestamp; one after the other.
+        batches: entity_id, value (vectors and maps as JSON text), timestamp in [start, end).
         start: First instant.
         end: First instant after.
         memory_megabytes: Most memory that DuckDB takes.
@@ -93,17 +101,9 @@ def measure(
     with _scratch(feature, memory_megabytes) as scratch:
         value_count = sum(_store(scratch, feature, batch) for batch in batches)
         if not value_count:
-            raise ContractViolation(
-                f"{feature.reference} has no values from {start:%Y-%m-%d %H:%M} "
-                f"to {end:%Y-%m-%d %H:%M}",
-                hint="`python -m transformations runs` tells when it was computed; --from and --to "
-                "choose another time.",
-            )
-        number_count = _count(scratch)
-        quantile = "quantile_cont" if number_count <= most_exact else "approx_quantile"
-        figures = _figures(scratch, quantile) if number_count else {}
-        histogram, width = _histogram(scratch, figures, number_count)
-        is_text = feature.feature_type is FeatureType.STRING
+            raise _nothing(feature, start, end)
+        count = _count(scratch)
+        quantile = "quantile_cont" if count <= most_exact else "approx_quantile"
         return Profile(
             feature=feature,
             start=start,
@@ -111,13 +111,17 @@ def measure(
             period=period_length(feature, start, end),
             periods=_periods(scratch, feature, start, end, quantile),
             value_count=value_count,
-            number_count=number_count,
-            figures=figures,
-            is_exact=number_count <= most_exact,
-            histogram=histogram,
-            bin_width=width,
-            top_values=scratch.execute(_TOP, {"limit": _TOP_VALUES}).fetchall() if is_text else [],
+            distribution=_distribution(scratch, feature, count, quantile),
+            is_exact=count <= most_exact,
         )
+
+
+def _nothing(feature: FeatureVersion, start: datetime, end: datetime) -> ContractViolation:
+    return ContractViolation(
+        f"{feature.reference} has no values from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}",
+        hint="`python -m transformations runs` tells when it was computed; --from and --to choose "
+        "another time.",
+    )
 
 
 @contextlib.contextmanager
@@ -153,7 +157,8 @@ def _store(scratch: duckdb.DuckDBPyConnection, feature: FeatureVersion, batch: p
     else:
         columns["text" if feature.feature_type is FeatureType.STRING else "number"] = value
     scratch.from_arrow(pa.table(columns)).insert_into("values")
-    return batch.num_rows
+    rows: int = batch.num_rows
+    return rows
 
 
 def _many_numbers(feature: FeatureVersion, at: pa.Array, value: pa.Array) -> pa.Table:
@@ -166,16 +171,33 @@ def _many_numbers(feature: FeatureVersion, at: pa.Array, value: pa.Array) -> pa.
 
 
 def _count(scratch: duckdb.DuckDBPyConnection) -> int:
-    row = scratch.execute("SELECT count(number) FROM numbers").fetchone()
+    return int(_row(scratch, "SELECT count(number) FROM numbers")[0])
+
+
+def _row(scratch: duckdb.DuckDBPyConnection, aggregate: str) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = scratch.execute(aggregate).fetchone()
     assert row is not None, "an aggregate has a row"  # noqa: S101 - of whatever rows
-    return int(row[0])
+    return row
+
+
+def _distribution(
+    scratch: duckdb.DuckDBPyConnection, feature: FeatureVersion, count: int, quantile: str
+) -> Distribution:
+    is_text = feature.feature_type is FeatureType.STRING
+    figures = _figures(scratch, quantile) if count else {}
+    histogram, width = _histogram(scratch, figures, count)
+    return Distribution(
+        number_count=count,
+        figures=figures,
+        histogram=histogram,
+        bin_width=width,
+        top_values=scratch.execute(_TOP, {"limit": _TOP_VALUES}).fetchall() if is_text else [],
+    )
 
 
 def _figures(scratch: duckdb.DuckDBPyConnection, quantile: str) -> dict[str, float]:
     statement = _SUMMARY.format(quantile=quantile, shares=list(QUANTILES))
-    row = scratch.execute(statement).fetchone()
-    assert row is not None, "an aggregate has a row"  # noqa: S101 - of whatever rows
-    _, mean, deviation, least, greatest, quantiles = row
+    mean, deviation, least, greatest, quantiles = _row(scratch, statement)
     shown = {f"{share:.0%}": value for share, value in zip(QUANTILES, quantiles, strict=True)}
     return {
         "mean": mean,

@@ -36,6 +36,26 @@ class Period:
 
 
 @dataclass(frozen=True)
+class Distribution:
+    """
+    How values are distributed.
+
+    Attributes:
+        number_count: Numbers; of a map or vector, of each item.
+        figures: `mean`, `standard deviation`, `least`, `1%` and so on; empty if no numbers.
+        histogram: Lower edges of equal bins, and how many numbers are in each.
+        bin_width: Of the histogram.
+        top_values: Of texts, the most frequent ones and how often they come up.
+    """
+
+    number_count: int
+    figures: Mapping[str, float]
+    histogram: Sequence[tuple[float, int]]
+    bin_width: float
+    top_values: Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True)
 class Profile:
     """
     A feature's values of some time.
@@ -47,12 +67,8 @@ class Profile:
         period: Length of each period.
         periods: The time, in order.
         value_count: Values.
-        number_count: Numbers; of a map or vector, of each item.
-        figures: `mean`, `standard deviation`, `least`, `1%` and so on; empty if no numbers.
+        distribution: Of all of them.
         is_exact: Whether quantiles are; of many numbers they are estimated.
-        histogram: Lower edges of equal bins, and how many numbers are in each.
-        bin_width: Of the histogram.
-        top_values: Of texts, the most frequent ones and how often they come up.
     """
 
     feature: FeatureVersion
@@ -61,12 +77,8 @@ class Profile:
     period: timedelta
     periods: Sequence[Period]
     value_count: int
-    number_count: int
-    figures: Mapping[str, float]
+    distribution: Distribution
     is_exact: bool
-    histogram: Sequence[tuple[float, int]]
-    bin_width: float
-    top_values: Sequence[tuple[str, int]]
 
     def slope_a_day(self) -> float | None:
         """Return how much the mean rises in a day, by least squares; None of one period."""

@@ -28,6 +28,16 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+
+def _local_folder(out: str) -> Path:
+    if "://" in out:
+        raise ConfigurationError(
+            f"--out {out}: training sets are written to local folders, as a whole or not at all",
+            hint="Name a folder, and copy it: `aws s3 cp --recursive FOLDER s3://bucket/folder`.",
+        )
+    return Path(out)
+
+
 Folder = Annotated[Path, typer.Argument(help="Of a training set.")]
 Entities = Annotated[
     str,
@@ -39,7 +49,10 @@ Entities = Annotated[
     ),
 ]
 Out = Annotated[
-    str, typer.Option(metavar="FOLDER", help="Local folder to write; it must not exist yet.")
+    Path,
+    typer.Option(
+        parser=_local_folder, metavar="FOLDER", help="Local folder to write; it must not exist yet."
+    ),
 ]
 MoreFeatures = Annotated[
     list[str] | None, typer.Argument(help="More of --features, without the option.")
@@ -100,8 +113,7 @@ def build(
     from feature_repo.training.folder import refuse_existing, write
     from feature_repo.training.recipes import read_recipe
 
-    folder = _local_folder(out)
-    refuse_existing(folder, replace=replace)
+    refuse_existing(out, replace=replace)
     context = open_context()
     recipe = read_recipe(
         context,
@@ -115,8 +127,8 @@ def build(
     )
     with _progress(len(recipe.wanted), known_then=known_then) as progress:
         built = build_set(context, recipe, progress=progress)
-    write(built, folder, replace=replace)
-    _print_built(built.manifest, folder)
+    write(built, out, replace=replace)
+    _print_built(built.manifest, out)
 
 
 @app.command()
@@ -165,15 +177,6 @@ def diff(
             console.print(Text(line))
     if found:
         raise typer.Exit(2)
-
-
-def _local_folder(out: str) -> Path:
-    if "://" in out:
-        raise ConfigurationError(
-            f"--out {out}: training sets are written to local folders, as a whole or not at all",
-            hint="Name a folder, and copy it: `aws s3 cp --recursive FOLDER s3://bucket/folder`.",
-        )
-    return Path(out)
 
 
 def _known_at(settings: "Settings", wanted: str | None) -> datetime:

@@ -198,20 +198,22 @@ def _may_be_of_run(answers: _Timed, known: Known) -> Flags:
 
     One that is of a run's instant has a value that is within what the run's values are within.
     """
+    anyway: Flags = np.full(len(answers.at), known.on_demand)
     if not known.runs:
-        return np.full(len(answers.at), known.on_demand)
+        return anyway
     instants = _microseconds(pa.array([run.as_of for run in known.runs], INSTANT))
     next_run = np.minimum(np.searchsorted(instants, answers.at), len(instants) - 1)
     last_run = np.maximum(next_run - 1, 0)
     is_next = np.abs(instants[next_run] - answers.at) < np.abs(instants[last_run] - answers.at)
     run = np.where(is_next, next_run, last_run)
-    is_of_run = np.abs(instants[run] - answers.at) < _PRECISION
+    is_of_run: Flags = np.abs(instants[run] - answers.at) < _PRECISION
     if not pa.types.is_floating(answers.values.type):
-        return is_of_run | known.on_demand
+        return is_of_run | anyway
     numbers = answers.values.to_numpy(zero_copy_only=False)
     least = np.array([-np.inf if r.least is None else r.least for r in known.runs])[run]
     greatest = np.array([np.inf if r.greatest is None else r.greatest for r in known.runs])[run]
-    return np.where(is_of_run, (least <= numbers) & (numbers <= greatest), known.on_demand)
+    is_within: Flags = (least <= numbers) & (numbers <= greatest)
+    return np.where(is_of_run, is_within, anyway)
 
 
 def _typed(feature: FeatureVersion, values: Sequence[object]) -> pa.Array:

@@ -60,20 +60,17 @@ def read_recipe(
 
     Args:
         context: What is configured and deployed.
-        entities: Path or URL of the file.
-        references: Exact feature versions; empty if a feature service names them.
-        feature_service: Name; None if references do.
-        labels: Columns to be predicted.
-        known_at: See `Recipe`.
+        entities: Path or URL.
+        references: See `select_exact`.
+        feature_service: The same.
+        labels: See `Recipe`.
+        known_at: The same.
         known_then: The same.
-        full_feature_names: Whether columns carry the names of the feature views.
+        full_feature_names: See `wanted_columns`.
 
     Raises:
-        ConfigurationError: The file can't be read, a version is not exact, or a column is missing
-            or would be there twice.
+        ConfigurationError: Rows, features or labels are not there, or not what they should be.
         ContractViolation: The file does not hold rows.
-        UnknownFeature: A feature is not deployed.
-        UnknownVersion: A feature has no such version.
     """
     versions = select_exact(context.catalog, references, feature_service=feature_service)
     wanted = wanted_columns(

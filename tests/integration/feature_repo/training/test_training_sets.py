@@ -188,11 +188,11 @@ def test_leaks_are_reported(run: Run, history: Connection, tmp_path: Path) -> No
         {"column": trending, "label": label, "measure": measure, "value": 1.0, "row_count": 40}
         for label, measure in (("bought", "correlation"), ("returned", "AUC"))
     ]
-    output = " ".join(result.output.split())
-    assert f"{stable}: 20 values were not known yet" in output
-    assert f"part of the history was backfilled: at their rows' time, 20 of {trending}" in output
-    assert f"{trending}: tells the label returned (AUC 1.0 over 40 rows)" in output
-    assert "1 rows are about the future" in output
+    printed = " ".join(result.output.split())
+    assert f"{stable}: 20 values were not known yet" in printed
+    assert f"part of the history was backfilled: at their rows' time, 20 of {trending}" in printed
+    assert f"{trending}: tells the label returned (AUC 1.0 over 40 rows)" in printed
+    assert "1 rows are about the future" in printed
 
 
 def test_what_was_known_then_is_a_set_of_its_own(

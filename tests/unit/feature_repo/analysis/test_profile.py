@@ -62,11 +62,18 @@ def test_figures_are_those_of_numpy() -> None:
     """Mean, deviation and quantiles of all values; the histogram counts each once."""
     rows = [p / 10 + h / 100 for h in range(4) for p in range(10) if p != h - 1]
     found = _of_floats()
-    assert found.number_count == len(rows) == sum(count for _, count in found.histogram)
-    assert found.figures["mean"] == pytest.approx(np.mean(rows))
-    assert found.figures["standard deviation"] == pytest.approx(np.std(rows, ddof=1))
-    assert found.figures["5%"] == pytest.approx(np.quantile(rows, 0.05))
-    assert (found.figures["least"], found.figures["greatest"]) == (min(rows), max(rows))
+    assert (
+        found.distribution.number_count
+        == len(rows)
+        == sum(count for _, count in found.distribution.histogram)
+    )
+    assert found.distribution.figures["mean"] == pytest.approx(np.mean(rows))
+    assert found.distribution.figures["standard deviation"] == pytest.approx(np.std(rows, ddof=1))
+    assert found.distribution.figures["5%"] == pytest.approx(np.quantile(rows, 0.05))
+    assert (found.distribution.figures["least"], found.distribution.figures["greatest"]) == (
+        min(rows),
+        max(rows),
+    )
 
 
 def test_trend_and_null_rate_over_time() -> None:
@@ -86,12 +93,12 @@ def test_maps_count_each_item_and_texts_their_frequency() -> None:
     affinity = FEATURES["user_category_affinity==1.0.0"]
     maps = [("u", json.dumps({"a": 0.5, "b": 1.0}), START), ("v", "{}", START)]
     found = _measure(affinity, list(maps), end=START + HOUR)
-    assert (found.number_count, found.figures["mean"]) == (2, 0.75)
+    assert (found.distribution.number_count, found.distribution.figures["mean"]) == (2, 0.75)
     named = POPULARITY.model_copy(update={"feature_type": FeatureType.STRING})
     texts = [(str(n), "red" if n else "blue", START) for n in range(3)]
     found = _measure(named, list(texts), end=START + HOUR)
-    assert found.top_values == [("red", 2), ("blue", 1)]
-    assert found.figures == {}
+    assert found.distribution.top_values == [("red", 2), ("blue", 1)]
+    assert found.distribution.figures == {}
     assert profile_figure(found).axes
     assert figures_table(found).row_count == 2
 
@@ -99,7 +106,7 @@ def test_maps_count_each_item_and_texts_their_frequency() -> None:
 def test_one_value_only_and_none() -> None:
     """Nothing to spread, nothing to describe."""
     found = _measure(POPULARITY, [("p", 0.5, START)], end=START + 72 * HOUR)
-    assert found.histogram == [(0.5, 1)]
+    assert found.distribution.histogram == [(0.5, 1)]
     assert [period.null_rate for period in found.periods][:3] == [1 - 1 / 6, 1, 1]
     assert periods_table(found).row_count == len(found.periods)
     assert profile_figure(found).axes
@@ -126,10 +133,12 @@ def test_many_numbers_are_measured_in_little_memory() -> None:
         memory_megabytes=256,
         most_exact=100_000,
     )
-    assert (found.is_exact, found.number_count) == (False, len(numbers))
+    assert (found.is_exact, found.distribution.number_count) == (False, len(numbers))
     for share in (0.01, 0.05, 0.5, 0.95, 0.99):
-        assert found.figures[f"{share:.0%}"] == pytest.approx(np.quantile(numbers, share), abs=1e-3)
-    assert found.figures["mean"] == pytest.approx(np.mean(numbers))
+        assert found.distribution.figures[f"{share:.0%}"] == pytest.approx(
+            np.quantile(numbers, share), abs=1e-3
+        )
+    assert found.distribution.figures["mean"] == pytest.approx(np.mean(numbers))
     assert [(p.entity_count, p.null_rate) for p in found.periods] == [(100_000, 0.0)] * 4
     assert "estimated" in str(figures_table(found).caption)
 
@@ -138,7 +147,7 @@ def test_a_record_says_what_the_tables_do() -> None:
     """In JSON."""
     found = _of_floats()
     record = json.loads(json.dumps(profile_record(found)))
-    assert record["figures"] == found.figures
+    assert record["figures"] == found.distribution.figures
     assert [each["mean"] for each in record["periods"]] == [each.mean for each in found.periods]
     assert record["periods"][0]["quantiles"].keys() == {"5%", "50%", "95%"}
     assert record["quantiles_are_exact"] is True

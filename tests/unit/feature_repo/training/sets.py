@@ -16,12 +16,15 @@ from feature_repo.training.building import (
 from feature_repo.training.leakage import Report
 from feature_repo.training.manifest import FeatureRecord, FileRecord, Manifest
 
+Columns = Mapping[str, Sequence[Any]]
+Features = Mapping[str, tuple[str, Sequence[Any]]]
+
 KNOWN_AT = datetime(2026, 6, 2, tzinfo=UTC)
 
 
 def training_set(
-    entities: Mapping[str, Sequence[Any]],
-    features: Mapping[str, tuple[str, Sequence[Any]]],
+    entities: Columns,
+    features: Features,
     **changes: object,
 ) -> TrainingSet:
     """

@@ -1,8 +1,6 @@
 """What is different between two training sets is told, all of it."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,18 +8,18 @@ from feature_repo.training.building import ROWS_FILE
 from feature_repo.training.differences import differences
 from feature_repo.training.folder import write
 from foundation.errors import ContractViolation
-from tests.unit.feature_repo.training.sets import training_set
+from tests.unit.feature_repo.training.sets import Columns, Features, training_set
 
-ENTITIES: Mapping[str, Sequence[Any]] = {"id": ["a", "b"], "event_timestamp": [1, 2]}
-ONE = {"one==1.0.0": ("one", [0.5, None])}
-TWO = {"two==1.0.0": ("two", ["x", "y"])}
+ENTITIES: Columns = {"id": ["a", "b"], "event_timestamp": [1, 2]}
+ONE: Features = {"one==1.0.0": ("one", [0.5, None])}
+TWO: Features = {"two==1.0.0": ("two", ["x", "y"])}
 
 
 def _differences(
     folder: Path,
-    second: Mapping[str, tuple[str, Sequence[Any]]],
+    second: Features,
     *,
-    entities: Mapping[str, Sequence[Any]] = ENTITIES,
+    entities: Columns = ENTITIES,
     **changes: object,
 ) -> list[str]:
     write(training_set(ENTITIES, {**ONE, **TWO}), folder / "first", replace=True)
@@ -53,7 +51,7 @@ def test_values_names_and_order(tmp_path: Path) -> None:
 def test_rows(tmp_path: Path) -> None:
     """Of other rows nothing can be compared; values of any type are looked at."""
     both = {**ONE, **TWO}
-    more: Mapping[str, Sequence[Any]] = {"id": ["a", "b", "c"], "event_timestamp": [1, 2, 3]}
+    more: Columns = {"id": ["a", "b", "c"], "event_timestamp": [1, 2, 3]}
     three = {reference: (name, [*v, None]) for reference, (name, v) in both.items()}
     assert "rows: 2 / 3" in _differences(tmp_path, three, entities=more)
     other = {**ENTITIES, "id": ["a", "c"]}

@@ -17,8 +17,8 @@ def test_a_long_lag_is_told() -> None:
 
 def test_how_the_set_was_made_is_told() -> None:
     """Of values that were known then, or of those that are known now."""
-    columns = ({"id": ["a"], "event_timestamp": [1]}, {"one==1.0.0": ("one", [0.5])})
-    now = manifest_table(training_set(*columns).manifest)
-    then = manifest_table(training_set(*columns, known_then=True).manifest)
+    entities, features = {"id": ["a"]}, {"one==1.0.0": ("one", [0.5])}
+    now = manifest_table(training_set(entities, features).manifest)
+    then = manifest_table(training_set(entities, features, known_then=True).manifest)
     assert str(now.caption).startswith("As known at 2026-06-02")
     assert str(then.caption).startswith("As known then, and at 2026-06-02")
