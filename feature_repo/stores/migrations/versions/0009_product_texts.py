@@ -29,7 +29,7 @@ CREATE FUNCTION keep_product_texts() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO product_texts
-    SELECT product_id, greatest(now(), last.written_at + interval '1 microsecond'),
+    SELECT product_id, greatest(clock_timestamp(), last.written_at + interval '1 microsecond'),
            greatest(created_at, updated_at), written.title, written.description,
            written.search_text
     FROM written LEFT JOIN LATERAL (
