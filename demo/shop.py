@@ -45,8 +45,8 @@ def reset(connection: Connection) -> None:
             "FEATURE_STORE_DATA_DIR=.data/demo make demo.",
         )
     connection.execute(
-        "TRUNCATE events, products, users, feature_values, feature_latest, replaced_values, "
-        "computation_runs, incremental_states CASCADE"
+        "TRUNCATE events, products, product_texts, users, feature_values, feature_latest, "
+        "replaced_values, computation_runs, incremental_states CASCADE"
     )
 
 

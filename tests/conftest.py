@@ -20,8 +20,8 @@ from foundation.redis import connect as connect_redis
 from foundation.settings import Settings, load_settings
 
 _TABLES = (
-    "events, products, users, feature_values, feature_latest, replaced_values, computation_runs, "
-    "incremental_states, incremental_totals, api_keys, feature_use, "
+    "events, products, product_texts, users, feature_values, feature_latest, replaced_values, "
+    "computation_runs, incremental_states, incremental_totals, api_keys, feature_use, "
     "metric_totals, drift_baselines, drift_measurements"
 )
 

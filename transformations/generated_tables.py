@@ -64,8 +64,9 @@ def load_tables(
         for table in _ID_COLUMNS:
             _refuse_other_rows(connection, table)
         connection.execute(sql.SQL("TRUNCATE {}").format(tables))
-        # What jobs have added up from the events before goes with them.
+        # What jobs have added up from the events before, and past texts, go with them.
         connection.execute("DELETE FROM incremental_states")
+        connection.execute("DELETE FROM product_texts")
         for table in _ID_COLUMNS:
             for rows in generate(shop, table):
                 progress(table, copy_table(connection, table, rows))

@@ -14,10 +14,12 @@ from examples.bought_within_a_week.model import Evaluation, evaluate
 from examples.bought_within_a_week.rows import LABEL, WEEK, labelled_rows
 from feature_repo.history.entity_rows import EntityRows
 from feature_repo.registry.catalog import Catalog
-from feature_repo.training.building import Recipe, build, settled_instant
+from feature_repo.training.building import build
 from feature_repo.training.context import Context, open_context
 from feature_repo.training.folder import write
+from feature_repo.training.recipes import Recipe
 from feature_repo.training.selection import select_exact, wanted_columns
+from feature_repo.training.settled_instant import settled_instant
 from foundation import clock
 from foundation.cli import console, run
 from foundation.errors import ContractViolation
@@ -96,10 +98,9 @@ def build_training_set(
         wanted=wanted_columns(
             context.catalog, features, context.extensions, full_feature_names=False
         ),
-        known_at=settled_instant(context.settings),
+        known_at=settled_instant(context.settings).instant,
     )
-    training_set = build(context.settings, context.extensions, context.catalog, recipe)
-    write(training_set, folder, replace=True)
+    write(build(context, recipe), folder, replace=True)
 
 
 def evaluate_folder(context: Context, folder: Path) -> Evaluation:

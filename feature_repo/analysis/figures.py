@@ -1,14 +1,18 @@
 """A profile as a picture."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from feature_repo.analysis.profile import Period, Profile
+from feature_repo.analysis.profile import Distribution, Period, Profile
+from foundation.errors import ConfigurationError
 
 _INK, _MUTED, _GRID, _MAIN, _MISSING = "#222222", "#767676", "#e6e6e6", "#1f6fb2", "#c0392b"
 
@@ -32,7 +36,7 @@ def profile_figure(profile: Profile) -> Figure:
         color=_INK,
     )
     axes = figure.subplots(3, 1, gridspec_kw={"height_ratios": [1.3, 1.3, 0.9]})
-    _draw_distribution(axes[0], profile)
+    _draw_distribution(axes[0], profile.distribution)
     _draw_trend(axes[1], profile.periods)
     _draw_missing(axes[2], profile.periods)
     for each in axes[1:]:
@@ -44,28 +48,62 @@ def profile_figure(profile: Profile) -> Figure:
     return figure
 
 
-def _draw_distribution(axes: Axes, profile: Profile) -> None:
-    if profile.top_values:
-        names, counts = zip(*profile.top_values, strict=True)
+def refuse_unwritable(path: Path) -> None:
+    """
+    Raise if a figure can't be written to a path.
+
+    Raises:
+        ConfigurationError: Its folder is not there, or its name ends like no picture's.
+    """
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"{path}: there is no folder {path.parent}", hint="Make it first.")
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in kinds:
+        raise ConfigurationError(
+            f"{path}: no kind of picture ends in {path.suffix or 'nothing'!r}",
+            hint=f"Pictures end in {', '.join(f'.{kind}' for kind in sorted(kinds))}.",
+        )
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """
+    Write a figure; whoever looks at the path sees all of it, or what was there before.
+
+    Raises:
+        ConfigurationError: It can't be written.
+    """
+    written = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        figure.savefig(written, format=path.suffix.lower().removeprefix("."))
+        written.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: can't be written: {error.strerror}") from error
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def _draw_distribution(axes: Axes, distribution: Distribution) -> None:
+    if distribution.top_values:
+        names, counts = zip(*distribution.top_values, strict=True)
         axes.bar([str(name)[:24] for name in names], counts, color=_MAIN)
         axes.tick_params(axis="x", rotation=30)
         _finish(axes, "The most frequent values")
         return
-    edges = [edge for edge, _ in profile.histogram]
-    heights = [count for _, count in profile.histogram]
-    axes.bar(edges, heights, width=profile.bin_width or 0.1, align="edge", color=_MAIN)
-    if profile.figures:
-        axes.axvline(profile.figures["50%"], color=_INK, linewidth=1.2, linestyle="--")
+    edges = [edge for edge, _ in distribution.histogram]
+    heights = [count for _, count in distribution.histogram]
+    axes.bar(edges, heights, width=distribution.bin_width or 0.1, align="edge", color=_MAIN)
+    if distribution.figures:
+        axes.axvline(distribution.figures["50%"], color=_INK, linewidth=1.2, linestyle="--")
         axes.annotate(
             "median",
-            (profile.figures["50%"], 1),
+            (distribution.figures["50%"], 1),
             xycoords=("data", "axes fraction"),
             xytext=(4, -10),
             textcoords="offset points",
             fontsize=9,
             color=_INK,
         )
-    _finish(axes, f"Distribution of {profile.number_count:,} numbers")
+    _finish(axes, f"Distribution of {distribution.number_count:,} numbers")
 
 
 def _draw_trend(axes: Axes, periods: Sequence[Period]) -> None:

@@ -1,11 +1,14 @@
 """`profile`: how a feature's values are distributed, and how that changes."""
 
 # ruff: noqa: PLC0415 - DuckDB and matplotlib take a while, which `--help` doesn't need
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from feature_repo.registry.catalog import read_catalog
 from foundation import clock
@@ -13,8 +16,19 @@ from foundation.cli import console
 from foundation.instants import parse_instant
 from foundation.settings import load_settings
 
+if TYPE_CHECKING:
+    from feature_repo.analysis.profile import Profile
+    from feature_repo.registry.metadata import FeatureVersion
+
 _DAYS = 30
 _MICROSECOND = timedelta(microseconds=1)
+
+
+class Format(StrEnum):
+    """What a profile is printed as."""
+
+    TABLE = "table"
+    JSON = "json"
 
 
 def profile(
@@ -33,8 +47,13 @@ def profile(
     end: Annotated[
         str | None, typer.Option("--to", help="First instant after; by default now.")
     ] = None,
+    output: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.TABLE,
     out: Annotated[
-        Path | None, typer.Option(help="PNG file; by default named after the feature, here.")
+        Path | None,
+        typer.Option(
+            help="Picture to draw, such as .png, .svg or .pdf; by default a PNG named after the "
+            "feature, here."
+        ),
     ] = None,
 ) -> None:
     """
@@ -43,26 +62,46 @@ def profile(
     The null rate of a period is the share of the values that are missing: in each history interval
     one is due of each entity that was known by then. Of maps and vectors each number counts.
     """
-    from feature_repo.analysis.figures import profile_figure
-    from feature_repo.analysis.profile import profile as describe
-    from feature_repo.analysis.tables import figures_table, periods_table
-    from feature_repo.history.slices import SliceReader, Window
-    from feature_repo.history.terms import Terms
+    from feature_repo.analysis.figures import profile_figure, refuse_unwritable, write_figure
 
-    settings, now = load_settings(), clock.now()
     name, _, number = feature.partition("==")
     version = read_catalog().select(name, number or None)
-    last = now if end is None else parse_instant(end, option="--to", now=now)
-    first = (
-        last - timedelta(days=_DAYS)
-        if start is None
-        else parse_instant(start, option="--from", now=last)
-    )
-    with SliceReader.open(settings) as reader:
-        values = reader.history(version, None, Window(first, last - _MICROSECOND), Terms())
-    described = describe(version, values, start=first, end=last)
-    console.print(figures_table(described))
-    console.print(periods_table(described))
     path = out or Path(f"{version.view_name}.png")
-    profile_figure(described).savefig(path)
-    console.print(path, highlight=False)
+    refuse_unwritable(path)
+    found = _profile(version, *_time(start, end))
+    write_figure(profile_figure(found), path)
+    _print(found, output, path)
+
+
+def _time(start: str | None, end: str | None) -> tuple[datetime, datetime]:
+    now = clock.now()
+    last = now if end is None else parse_instant(end, option="--to", now=now)
+    if start is None:
+        return last - timedelta(days=_DAYS), last
+    return parse_instant(start, option="--from", now=last), last
+
+
+def _profile(version: "FeatureVersion", start: datetime, end: datetime) -> "Profile":
+    from feature_repo.analysis.measuring import measure
+    from feature_repo.history.slices import SliceReader, Window
+
+    settings = load_settings()
+    with SliceReader.open(settings) as reader:
+        return measure(
+            version,
+            reader.stream(version, Window(start, end - _MICROSECOND)),
+            start=start,
+            end=end,
+            memory_megabytes=settings.duckdb_memory_megabytes,
+        )
+
+
+def _print(found: "Profile", output: Format, path: Path) -> None:
+    from feature_repo.analysis.tables import figures_table, periods_table, profile_record
+
+    if output is Format.JSON:
+        console.print_json(json.dumps({**profile_record(found), "plot": str(path)}))
+        return
+    console.print(figures_table(found))
+    console.print(periods_table(found))
+    console.print(Text(str(path)))

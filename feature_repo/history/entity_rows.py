@@ -1,5 +1,6 @@
 """The rows that features are joined to: what is wanted of which entities, as of when."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,8 +51,9 @@ class EntityRows:
         Return a frame's rows, without its index.
 
         Raises:
-            ContractViolation: It has no column of timestamps, or one that is no table's.
+            ContractViolation: It has no column of timestamps, or what is no table's.
         """
+        _refuse_repeated(list(map(str, frame.columns)))
         name = _timestamp_column(
             {
                 name: pd.api.types.is_datetime64_any_dtype(frame[name].dtype)
@@ -75,9 +77,10 @@ class EntityRows:
         Return a table's rows.
 
         Raises:
-            ContractViolation: It has no column of timestamps.
+            ContractViolation: It has no column of timestamps, or two columns of one name.
         """
-        name = _timestamp_column({f.name: pa.types.is_temporal(f.type) for f in table.schema})
+        _refuse_repeated(table.column_names)
+        name = _timestamp_column({f.name: _is_instant(f.type) for f in table.schema})
         place = table.schema.get_field_index(name)
         instants = pa.chunked_array([_instants(table[name].combine_chunks())], INSTANT)
         return cls(table.set_column(place, pa.field(name, INSTANT), instants), name)
@@ -124,10 +127,26 @@ class EntityRows:
             or pa.types.is_null(column.type)
         ):
             raise ContractViolation(
-                f"entity rows, {name}: is of type {column.type}, ids are texts",
-                hint=f"frame[{name!r}] = frame[{name!r}].astype(str)",
+                f"entity rows, {name}: is of type {column.type}, ids are texts or whole numbers",
+                # astype(str) would make the ids "1.0" and "nan" of them.
+                hint=f'frame[{name!r}] = frame[{name!r}].astype("Int64").astype("string")'
+                if pa.types.is_floating(column.type)
+                else "",
             )
         return column.cast(pa.string())
+
+
+def _refuse_repeated(names: Sequence[str]) -> None:
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+    if repeated:
+        raise ContractViolation(
+            f"entity rows: more than one column is called {', '.join(map(repr, repeated))}",
+            hint="Rename them, or leave all but one out.",
+        )
+
+
+def _is_instant(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
 def _timestamp_column(temporal: dict[str, bool]) -> str:
@@ -145,24 +164,39 @@ def _timestamp_column(temporal: dict[str, bool]) -> str:
 
 def _parsed(instants: "pd.Series[Any]") -> "pd.Series[pd.Timestamp]":
     """Return texts, or objects that Python made, as instants; naive ones are of UTC."""
+    if pd.api.types.is_numeric_dtype(instants.dtype):
+        raise _no_instants(str(instants.dtype))
     try:
         return pd.to_datetime(instants, utc=True, format="ISO8601")
     except (ValueError, TypeError) as error:
+        reason = str(error).partition(". ")[0]
         raise ContractViolation(
-            f"entity rows: no timestamps: {error}", hint="For example 2026-11-01T00:00:00Z."
+            f"entity rows: no timestamps: {reason}", hint="For example 2026-11-01T00:00:00Z."
         ) from error
 
 
 def _instants(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         # Rounded down: up would let in what comes later.
         microseconds = np.floor_divide(column.cast(pa.int64()).fill_null(0).to_numpy(), 1_000)
         return pa.array(microseconds, mask=~column.is_valid().to_numpy(False)).cast(INSTANT)
-    if pa.types.is_string(column.type):
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return _instants(pa.array(_parsed(column.to_pandas())))
+    if not (_is_instant(column.type) or pa.types.is_null(column.type)):
+        raise _no_instants(str(column.type))
     try:
         # Naive ones are of UTC.
         naive_or_aware = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)))
         return naive_or_aware.cast(INSTANT)
     except pa.ArrowInvalid as error:
         raise ContractViolation(f"entity rows: no timestamps: {error}") from error
+
+
+def _no_instants(kind: str) -> ContractViolation:
+    """Return an error: numbers don't say what they count, nor times of which day they are."""
+    return ContractViolation(
+        f"entity rows: timestamps are of type {kind}, which tells no instant",
+        hint="Of seconds since 1970: pd.to_datetime(frame['event_timestamp'], unit='s', utc=True).",
+    )

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from feature_repo.history.terms import Terms
 from feature_repo.registry.metadata import FeatureVersion
 from foundation.errors import ConfigurationError
 from foundation.settings import Settings
@@ -85,7 +86,7 @@ class Computations(Protocol):
         rows: pa.Table,
         dependencies: Sequence[KnownValues],
         *,
-        known_at: datetime | None,
+        terms: Terms,
     ) -> pa.Array:
         """
         Compute values as they would have been.
@@ -95,11 +96,15 @@ class Computations(Protocol):
             feature: What to compute.
             rows: The join keys, and `as_of`, an instant; no null.
             dependencies: What was known at the rows of each version that it is computed from.
-            known_at: Nothing that was written after it counts; None: everything.
+            terms: Which of what was written counts.
 
         Returns:
             One value a row, of the feature's Arrow type; null where there is none.
         """
+        ...
+
+    def on_demand(self, feature: FeatureVersion) -> bool:
+        """Tell whether values can be computed for one request."""
         ...
 
     def fingerprint(self, feature: FeatureVersion, features: Sequence[FeatureVersion]) -> str:

@@ -151,7 +151,7 @@ class HistoricalValues:
             wanted.feature,
             pa.table({**keys, "as_of": some.instants}),
             dependencies,
-            known_at=self._terms.known_at,
+            terms=self._terms,
         )
         sources = np.arange(len(values))
         sources[places] = len(values) + np.arange(len(places))

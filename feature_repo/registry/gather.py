@@ -10,7 +10,6 @@ from types import ModuleType
 
 from pydantic import ValidationError
 
-from feature_repo.entities import FEATURE_ENTITIES
 from feature_repo.registry.lifecycle import LIFECYCLE_FILE, read_states, with_states
 from feature_repo.registry.lineage import in_dependency_order
 from feature_repo.registry.metadata import FeatureVersion, Status
@@ -113,6 +112,9 @@ def _validated(version: object, file: str) -> FeatureVersion:
 
 
 def _check_place(feature: FeatureVersion, file: str, module_name: str) -> None:
+    # Feast takes seconds, which commands that gather nothing don't need.
+    from feature_repo.entities import FEATURE_ENTITIES  # noqa: PLC0415
+
     if feature.feature_name != module_name:
         raise DefinitionError(
             f"{file}: {feature.feature_name}, feature_name: the file is called {module_name}.py",

@@ -1,7 +1,8 @@
 """How the last computations of feature versions went."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from datetime import datetime
+from typing import Any, NamedTuple, TypeAlias
 
 from psycopg.rows import dict_row
 
@@ -31,6 +32,45 @@ CROSS JOIN LATERAL (
     ORDER BY started_at DESC LIMIT %(limit)s) AS run
 ORDER BY reference, run.started_at DESC
 """
+
+# The edges of a run's distribution are its least and its greatest value, unless there were so many
+# that only some of them were looked at.
+_PUBLISHED_RUNS = """
+SELECT as_of, CASE WHEN bool_and(is_exact) THEN min((edges ->> 0)::float8) END,
+       CASE WHEN bool_and(is_exact) THEN max((edges ->> -1)::float8) END
+FROM computation_runs CROSS JOIN LATERAL (
+    SELECT distribution -> 'edges' AS edges,
+           coalesce((distribution ->> 'count')::bigint <= 1000000, false) AS is_exact
+) AS known
+WHERE feature_name = %s AND version = %s AND row_count IS NOT NULL
+  AND as_of BETWEEN %s - interval '1 ms' AND %s + interval '1 ms'
+GROUP BY as_of ORDER BY as_of
+"""
+
+
+class PublishedRun(NamedTuple):
+    """
+    A run whose values were published, in PostgreSQL at least, with those that corrected it.
+
+    Attributes:
+        as_of: Event timestamp of its values.
+        least: Of its numbers; None if nobody knows.
+        greatest: The same.
+    """
+
+    as_of: datetime
+    least: float | None
+    greatest: float | None
+
+
+def published_runs(
+    connection: Connection, feature: FeatureVersion, *, start: datetime, end: datetime
+) -> list[PublishedRun]:
+    """Return the runs of a feature version as of the instants of a time, to the millisecond."""
+    rows = connection.execute(
+        _PUBLISHED_RUNS, (feature.feature_name, feature.version, start, end)
+    ).fetchall()
+    return [PublishedRun(*row) for row in rows]
 
 
 def last_runs(connection: Connection, features: Iterable[FeatureVersion]) -> RunFacts:

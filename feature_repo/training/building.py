@@ -5,7 +5,6 @@ import io
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from importlib import metadata
 
 import pyarrow as pa
@@ -13,43 +12,16 @@ import pyarrow.parquet as pq
 
 from feature_repo.history.columns import FeatureColumn, WantedColumn, joined
 from feature_repo.history.entity_rows import EntityRows
-from feature_repo.history.extensions import Extensions
 from feature_repo.history.retrieval import HistoricalValues
 from feature_repo.history.terms import Terms
-from feature_repo.registry.catalog import Catalog
 from feature_repo.training import leakage
+from feature_repo.training.context import Context
 from feature_repo.training.manifest import FeatureRecord, FileRecord, Manifest
-from foundation.errors import ConfigurationError
-from foundation.postgres import connect
-from foundation.settings import Settings
+from feature_repo.training.recipes import Recipe
 
 ROWS_FILE = "training_set.parquet"
 _ROWS_PER_GROUP = 131_072
 _PACKAGES = ("feature-store", "duckdb", "feast", "numpy", "pandas", "pyarrow")
-# What a transaction writes bears the time of its start: until all that started before an instant
-# have ended, more may appear that bears an earlier time.
-_SETTLED = """
-SELECT least(now(), min(xact_start) - interval '1 microsecond') FROM pg_stat_activity
-WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'
-"""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """
-    What a training set is made of.
-
-    Attributes:
-        rows: Entity rows.
-        labels: Which of their columns are to be predicted.
-        wanted: The columns of features.
-        known_at: Nothing counts that was created after it.
-    """
-
-    rows: EntityRows
-    labels: Sequence[str]
-    wanted: Sequence[WantedColumn]
-    known_at: datetime
 
 
 @dataclass(frozen=True)
@@ -68,78 +40,38 @@ class TrainingSet:
     manifest: Manifest
 
 
-def settled_instant(settings: Settings) -> datetime:
-    """
-    Return the newest instant before which nothing more will be written.
-
-    Raises:
-        StoreUnavailable: PostgreSQL can't be reached.
-    """
-    with connect(settings) as connection:
-        row = connection.execute(_SETTLED).fetchone()
-    assert row is not None, "an aggregate has a row"  # noqa: S101 - of whatever rows
-    instant: datetime = row[0]
-    return instant
-
-
 def build(
-    settings: Settings,
-    extensions: Extensions,
-    catalog: Catalog,
-    recipe: Recipe,
-    *,
-    progress: Callable[[WantedColumn], None] = lambda _: None,
+    context: Context, recipe: Recipe, *, progress: Callable[[WantedColumn], None] = lambda _: None
 ) -> TrainingSet:
     """
     Build a training set; from the same recipe, and as long as its history is kept, the same bytes.
 
     Args:
-        settings: Say where everything is.
-        extensions: For what PostgreSQL does not hold.
-        catalog: What is deployed.
+        context: What is configured and deployed.
         recipe: What to build.
-        progress: Told of each column that is there, twice: once for the leakage report.
+        progress: Told of each column that is there: as it was known then, and, unless that is all
+            that is asked for, once more.
 
     Raises:
-        ConfigurationError: A label is no column.
         ContractViolation: The entity rows lack a join key.
         StoreUnavailable: PostgreSQL can't be reached.
     """
-    missing = set(recipe.labels) - set(recipe.rows.table.column_names)
-    if missing:
-        raise ConfigurationError(
-            f"label {', '.join(sorted(missing))}: there is no such column",
-            hint=f"The columns are {', '.join(recipe.rows.table.column_names)}.",
-        )
     recipe = replace(recipe, rows=_as_stored(recipe.rows))
     # The latest values are left out: the next run replaces them.
-    terms = Terms(known_at=recipe.known_at, history_only=True)
-    columns, known_then = (
-        _columns(settings, extensions, recipe, each, progress)
-        for each in (terms, replace(terms, known_then=True))
-    )
+    terms = Terms(known_at=recipe.known_at, known_then=True, history_only=True)
+    known_then = _columns(context, recipe, terms, progress)
+    columns = known_then
+    if not recipe.known_then:
+        columns = _columns(context, recipe, replace(terms, known_then=False), progress)
     table = joined(recipe.rows, columns)
     content = parquet_bytes(table)
     leaks = leakage.report(
         recipe.rows, columns, known_then, labels=recipe.labels, known_at=recipe.known_at
     )
-    bounds = recipe.rows.bounds()
-    return TrainingSet(
-        table,
-        content,
-        Manifest(
-            known_at=recipe.known_at.isoformat(),
-            entity_columns=recipe.rows.table.column_names,
-            timestamp_column=recipe.rows.timestamp_column,
-            labels=list(recipe.labels),
-            first_timestamp=None if bounds is None else bounds[0].isoformat(),
-            last_timestamp=None if bounds is None else bounds[1].isoformat(),
-            features=[_record(extensions, catalog, column) for column in columns],
-            file=FileRecord(ROWS_FILE, table.num_rows, len(content), digest(content)),
-            leakage=leaks.record(),
-            environment=environment(),
-        ),
+    file = FileRecord(
+        path=ROWS_FILE, row_count=table.num_rows, byte_count=len(content), sha256=digest(content)
     )
+    return TrainingSet(table, content, _manifest(context, recipe, columns, file, leaks))
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
@@ -152,6 +84,11 @@ def parquet_bytes(table: pa.Table) -> bytes:
 def digest(content: bytes) -> str:
     """Return the SHA-256 of bytes."""
     return hashlib.sha256(content).hexdigest()
+
+
+def column_digest(values: pa.Array | pa.ChunkedArray) -> str:
+    """Return a digest of a column, whatever it is called and of whatever type."""
+    return digest(parquet_bytes(pa.table({"values": values})))
 
 
 def environment() -> dict[str, str]:
@@ -167,29 +104,47 @@ def _as_stored(rows: EntityRows) -> EntityRows:
 
 
 def _columns(
-    settings: Settings,
-    extensions: Extensions,
-    recipe: Recipe,
-    terms: Terms,
-    progress: Callable[[WantedColumn], None],
+    context: Context, recipe: Recipe, terms: Terms, progress: Callable[[WantedColumn], None]
 ) -> list[FeatureColumn]:
-    with HistoricalValues.open(settings, terms, extensions) as values:
+    with HistoricalValues.open(context.settings, terms, context.extensions) as values:
         return values.columns(recipe.rows, recipe.wanted, progress=progress)
 
 
-def _record(extensions: Extensions, catalog: Catalog, column: FeatureColumn) -> FeatureRecord:
+def _manifest(
+    context: Context,
+    recipe: Recipe,
+    columns: Sequence[FeatureColumn],
+    file: FileRecord,
+    leaks: leakage.Report,
+) -> Manifest:
+    first, last = recipe.rows.bounds() or (None, None)
+    return Manifest(
+        known_at=recipe.known_at,
+        known_then=recipe.known_then,
+        entity_columns=recipe.rows.table.column_names,
+        timestamp_column=recipe.rows.timestamp_column,
+        labels=recipe.labels,
+        first_timestamp=first,
+        last_timestamp=last,
+        features=[_record(context, column) for column in columns],
+        file=file,
+        leakage=leaks,
+        environment=environment(),
+    )
+
+
+def _record(context: Context, column: FeatureColumn) -> FeatureRecord:
     feature, watermark, count = column.wanted.feature, column.watermark, len(column.values)
-    newest = (watermark.newest_timestamp, watermark.newest_created)
-    timestamp, created = (None if each is None else each.isoformat() for each in newest)
+    computations = context.extensions.computations
     return FeatureRecord(
         reference=feature.reference,
         column=column.wanted.name,
-        code_fingerprint=extensions.computations.fingerprint(feature, catalog.features),
+        code_fingerprint=computations.fingerprint(feature, context.catalog.features),
         null_count=column.values.null_count,
         null_rate=column.values.null_count / count if count else 0.0,
         computed_count=column.computed_count,
         values_read=watermark.row_count,
-        newest_event_timestamp=timestamp,
-        newest_created_at=created,
-        sha256=digest(parquet_bytes(pa.table({column.wanted.name: column.values}))),
+        newest_event_timestamp=watermark.newest_timestamp,
+        newest_created_at=watermark.newest_created,
+        sha256=column_digest(column.values),
     )

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from feast import FeatureStore
-
 from feature_repo.history.extensions import Extensions
 from feature_repo.registry.catalog import REPO_PATH, Catalog, read_catalog
 from foundation.settings import Settings
@@ -33,5 +31,7 @@ def open_context() -> Context:
         ConfigurationError: A setting or a class path is wrong.
         StoreUnavailable: The registry can't be reached.
     """
+    from feast import FeatureStore  # noqa: PLC0415 - takes seconds, and a context alone needs none
+
     offline_store = FeatureStore(repo_path=str(REPO_PATH)).config.offline_store
     return Context(offline_store.settings(), offline_store.extensions, read_catalog())

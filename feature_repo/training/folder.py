@@ -1,6 +1,8 @@
 """Training sets in folders: there as a whole, or not at all."""
 
 import os
+import secrets
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -34,11 +36,32 @@ def write(training_set: TrainingSet, folder: Path, *, replace: bool) -> None:
             new.mkdir()
             _write_file(new / training_set.manifest.file.path, training_set.content)
             _write_file(new / MANIFEST_FILE, training_set.manifest.to_json().encode())
-            if folder.exists():
-                folder.rename(Path(temporary, "old"))
-            new.rename(folder)
+            take_place(new, folder)
     except OSError as error:
         raise ConfigurationError(f"{folder}: can't be written: {error.strerror}") from error
+
+
+def take_place(new: Path, folder: Path) -> None:
+    """
+    Put a folder in the place of another, or where none is; what was there goes last.
+
+    Whatever happens in between, even if the process is killed, one of the two is left beside the
+    place or in it.
+
+    Raises:
+        OSError: It could not be done; what was there is there again.
+    """
+    # Not inside a temporary folder, which would be removed with it.
+    old = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}-replaced")
+    try:
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    except BaseException:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def refuse_existing(folder: Path, *, replace: bool) -> None:
@@ -84,7 +107,8 @@ def read_rows(folder: Path, manifest: Manifest) -> pa.Table:
     Return the rows of a training set.
 
     Raises:
-        ContractViolation: They are not those that were written.
+        ContractViolation: They are not those that were written, or have other columns than the
+            manifest says.
     """
     path = folder / manifest.file.path
     try:
@@ -95,7 +119,13 @@ def read_rows(folder: Path, manifest: Manifest) -> pa.Table:
         raise ContractViolation(
             f"{path}: has changed since it was written", hint="Build the training set anew."
         )
-    return pq.read_table(pa.BufferReader(content))
+    table = pq.read_table(pa.BufferReader(content))
+    if table.column_names != manifest.columns:
+        raise ContractViolation(
+            f"{path}: its columns are {', '.join(table.column_names)}, and not, as the manifest "
+            f"says, {', '.join(manifest.columns)}"
+        )
+    return table
 
 
 def _write_file(path: Path, content: bytes) -> None:

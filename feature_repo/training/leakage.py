@@ -1,42 +1,61 @@
 """What may tell a model, while it is trained, what it could not have known."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
 
 from feature_repo.history.columns import FeatureColumn
 from feature_repo.history.entity_rows import EntityRows
+from feature_repo.training.association import closest_association
 from feature_repo.training.comparison import differs
 
 # A feature that goes with the label so closely is the label, or was made of it.
-_SUSPICIOUS_CORRELATION = 0.99
+_SUSPICIOUS = 0.99
 
 
-@dataclass(frozen=True)
-class Report:
+class LikeALabel(BaseModel):
+    """
+    A column that tells a label.
+
+    Attributes:
+        column: Which.
+        label: Which.
+        measure: By what; see `association.Association`.
+        value: Of the measure.
+        row_count: Of how many rows.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str
+    label: str
+    measure: str
+    value: float
+    row_count: int
+
+
+class Report(BaseModel):
     """
     What a training set may give away.
 
     Attributes:
         known_later: By column, in how many rows the value is another than was known at the row's
-            own time, because it was backfilled, corrected or written late. The gateway could not
-            have served it then.
-        like_a_label: Pairs of a column and a label that it goes with, with their correlation.
+            own time, because it was corrected or written late. The gateway served another one then.
+        backfilled: By column, in how many rows there is a value, and there was none at the row's
+            own time, because that part of the history was computed later.
+        like_a_label: Columns that tell a label.
         future_rows: Rows that are about an instant after `known_at`.
     """
 
-    known_later: Mapping[str, int]
-    like_a_label: Sequence[tuple[str, str, float]]
-    future_rows: int
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def record(self) -> dict[str, Any]:
-        """Return the report for the manifest."""
-        return asdict(self)
+    known_later: Mapping[str, int]
+    backfilled: Mapping[str, int]
+    like_a_label: Sequence[LikeALabel]
+    future_rows: int
 
 
 def report(
@@ -57,35 +76,37 @@ def report(
         labels: Columns of the rows that are to be predicted.
         known_at: As of when the set is made.
     """
-    later = {
-        column.wanted.name: pc.sum(differs(column.values, then.values)).as_py() or 0
-        for column, then in zip(columns, known_then, strict=True)
-    }
-    alike = [
-        (column.wanted.name, label, round(correlation, 4))
-        for column in columns
-        for label in labels
-        if abs(correlation := _correlation(column.values, rows.table[label].combine_chunks()))
-        >= _SUSPICIOUS_CORRELATION
-    ]
+    later, backfilled = {}, {}
+    for column, then in zip(columns, known_then, strict=True):
+        another = differs(column.values, then.values)
+        later[column.wanted.name] = _count(pc.and_(another, then.values.is_valid()))
+        backfilled[column.wanted.name] = _count(pc.and_(another, then.values.is_null()))
     limit = pa.scalar(known_at, rows.instants.type)
-    future = pc.sum(pc.greater(rows.instants, limit)).as_py() or 0
-    return Report({name: count for name, count in later.items() if count}, alike, future)
-
-
-def _correlation(first: pa.Array, second: pa.Array) -> float:
-    """Return Pearson's correlation of two columns of numbers, where both have one; else 0."""
-    if not (_is_number(first.type) and _is_number(second.type)):
-        return 0.0
-    pairs = pa.table({"x": first.cast(pa.float64()), "y": second.cast(pa.float64())}).drop_null()
-    x, y = (pairs[name].to_numpy() for name in ("x", "y"))
-    if len(x) < 2 or not (x.std() and y.std()):  # noqa: PLR2004 - of fewer there is none
-        return 0.0
-    correlation = float(((x - x.mean()) * (y - y.mean())).mean() / (x.std() * y.std()))
-    return correlation if math.isfinite(correlation) else 0.0
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    return Report(
+        known_later={name: count for name, count in later.items() if count},
+        backfilled={name: count for name, count in backfilled.items() if count},
+        like_a_label=[
+            found
+            for column in columns
+            for label in labels
+            if (found := _like_a_label(column, label, rows)) is not None
+        ],
+        future_rows=_count(pc.greater(rows.instants, limit)),
     )
+
+
+def _like_a_label(column: FeatureColumn, label: str, rows: EntityRows) -> LikeALabel | None:
+    found = closest_association(column.values, rows.table[label].combine_chunks())
+    if found is None or abs(found.value) < _SUSPICIOUS:
+        return None
+    return LikeALabel(
+        column=column.wanted.name,
+        label=label,
+        measure=found.measure,
+        value=round(found.value, 4),
+        row_count=found.row_count,
+    )
+
+
+def _count(flags: pa.Array) -> int:
+    return int(pc.sum(flags).as_py() or 0)

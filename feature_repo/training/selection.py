@@ -65,23 +65,29 @@ def wanted_columns(
         WantedColumn(
             feature=feature,
             join_keys=feature.join_keys,
-            name=f"{feature.view_name}__{feature.feature_name}"
-            if full_feature_names
-            else feature.feature_name,
+            name=_column_name(feature, full_feature_names=full_feature_names),
             dependencies=tuple(by_reference[each] for each in feature.dependencies)
             if extensions.computations.covers(feature)
             else (),
         )
         for feature in features
     ]
-    names = [column.name for column in columns]
+    _refuse_repeated([column.name for column in columns])
+    return columns
+
+
+def _column_name(feature: FeatureVersion, *, full_feature_names: bool) -> str:
+    name = feature.feature_name
+    return f"{feature.view_name}__{name}" if full_feature_names else name
+
+
+def _refuse_repeated(names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigurationError(
             f"two versions of {', '.join(twice)} would be one column",
             hint="--full-feature-names gives each version a column.",
         )
-    return columns
 
 
 def _exact(catalog: Catalog, reference: str) -> FeatureVersion:

@@ -1,23 +1,20 @@
 """Is a training set still what its recipe gives?"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from feature_repo.history.columns import WantedColumn
 from feature_repo.history.entity_rows import EntityRows
-from feature_repo.history.extensions import Extensions
-from feature_repo.registry.catalog import Catalog
-from feature_repo.training.building import Recipe, TrainingSet, build
-from feature_repo.training.comparison import differs
+from feature_repo.training.building import TrainingSet, build
+from feature_repo.training.comparison import count_different
+from feature_repo.training.context import Context
 from feature_repo.training.folder import read_manifest, read_rows
 from feature_repo.training.manifest import Manifest
+from feature_repo.training.recipes import Recipe
 from feature_repo.training.selection import select_exact, wanted_columns
-from foundation.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -37,22 +34,18 @@ class Verification:
 
 
 def verify(
-    settings: Settings,
-    extensions: Extensions,
-    catalog: Catalog,
-    folder: Path,
-    *,
-    progress: Callable[[WantedColumn], None] = lambda _: None,
+    context: Context, folder: Path, *, progress: Callable[[WantedColumn], None] = lambda _: None
 ) -> Verification:
     """
     Build a training set again, from its entity columns and its manifest, and compare.
 
+    If the file is not the same to the byte, columns are compared by their digests, and those whose
+    digests differ value by value: other versions of packages write other bytes.
+
     Args:
-        settings: Say where everything is.
-        extensions: For what PostgreSQL does not hold.
-        catalog: What is deployed.
+        context: What is configured and deployed.
         folder: Of the training set.
-        progress: Told of each column that is there, twice.
+        progress: Told of each column that is there; see `build`.
 
     Raises:
         ConfigurationError: There is no training set.
@@ -61,51 +54,51 @@ def verify(
     """
     manifest = read_manifest(folder)
     rows = read_rows(folder, manifest)
-    references = [feature.reference for feature in manifest.features]
-    features = select_exact(catalog, references, feature_service=None)
-    full = any(
-        each.column != f.feature_name for each, f in zip(manifest.features, features, strict=True)
-    )
-    rebuilt = build(
-        settings,
-        extensions,
-        catalog,
-        Recipe(
-            rows=EntityRows.from_arrow(rows.select(list(manifest.entity_columns))),
-            labels=manifest.labels,
-            wanted=wanted_columns(catalog, features, extensions, full_feature_names=full),
-            known_at=datetime.fromisoformat(manifest.known_at),
-        ),
-        progress=progress,
-    )
+    rebuilt = build(context, _recipe(context, manifest, rows), progress=progress)
+    same_bytes = rebuilt.manifest.file.sha256 == manifest.file.sha256
     return Verification(
-        problems=_problems(rows, rebuilt.table),
-        same_bytes=rebuilt.manifest.file.sha256 == manifest.file.sha256,
-        notes=_notes(manifest, rebuilt),
+        problems=[] if same_bytes else _problems(manifest, rows, rebuilt),
+        same_bytes=same_bytes,
+        notes=_notes(manifest, rebuilt.manifest),
     )
 
 
-def _problems(rows: pa.Table, rebuilt: pa.Table) -> list[str]:
-    counts = {
-        name: pc.sum(differs(rows[name].combine_chunks(), rebuilt[name].combine_chunks())).as_py()
-        for name in rows.column_names
-    }
-    return [
-        f"{name}: {count:,} of {rows.num_rows:,} values are not as they were"
-        for name, count in counts.items()
-        if count
-    ]
+def _recipe(context: Context, manifest: Manifest, rows: pa.Table) -> Recipe:
+    references = [feature.reference for feature in manifest.features]
+    features = select_exact(context.catalog, references, feature_service=None)
+    wanted = wanted_columns(context.catalog, features, context.extensions, full_feature_names=True)
+    return Recipe(
+        rows=EntityRows.from_arrow(rows.select(list(manifest.entity_columns))),
+        labels=manifest.labels,
+        wanted=[
+            replace(column, name=feature.column)
+            for column, feature in zip(wanted, manifest.features, strict=True)
+        ],
+        known_at=manifest.known_at,
+        known_then=manifest.known_then,
+    )
 
 
-def _notes(manifest: Manifest, rebuilt: TrainingSet) -> list[str]:
-    now = rebuilt.manifest
+def _problems(manifest: Manifest, rows: pa.Table, rebuilt: TrainingSet) -> list[str]:
+    problems = []
+    for before, after in zip(manifest.features, rebuilt.manifest.features, strict=True):
+        if before.sha256 != after.sha256:
+            count = count_different(rows[before.column], rebuilt.table[after.column])
+            if count:
+                problems.append(
+                    f"{before.column}: {count:,} of {rows.num_rows:,} values are not as they were"
+                )
+    return problems
+
+
+def _notes(before: Manifest, now: Manifest) -> list[str]:
     notes = [
-        f"{before.reference}: the code that computes it has changed"
-        for before, after in zip(manifest.features, now.features, strict=True)
-        if before.code_fingerprint != after.code_fingerprint
+        f"{was.reference}: the code that computes it has changed"
+        for was, is_now in zip(before.features, now.features, strict=True)
+        if was.code_fingerprint != is_now.code_fingerprint
     ]
     return notes + [
-        f"{name}: {manifest.environment.get(name, 'unknown')} then, {version} now"
+        f"{name}: {before.environment.get(name, 'unknown')} then, {version} now"
         for name, version in now.environment.items()
-        if manifest.environment.get(name) != version
+        if before.environment.get(name) != version
     ]

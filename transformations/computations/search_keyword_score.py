@@ -26,24 +26,32 @@ FROM wanted JOIN parsed USING (query) JOIN products USING (product_id)
 WHERE products.created_at <= $3
 """
 
-# Pairs that come up again are ranked once. What a product's words were before it was last updated
-# is not kept, so such rows have no value.
+# What was written last of what is said to be in force by then: whoever writes a text that is in
+# force since long ago says that what was written before is wrong. Pairs that come up again are
+# ranked once.
 _RANK_THEN = """
 WITH wanted AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[]) WITH ORDINALITY
-        AS pair (product_id, query, as_of, place)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+        WITH ORDINALITY AS pair (product_id, query, as_of, known_at, place)
 ), parsed AS MATERIALIZED (
-    SELECT query, websearch_to_tsquery('english', left(query, $4::integer)) AS words
+    SELECT query, websearch_to_tsquery('english', left(query, $5::integer)) AS words
     FROM wanted GROUP BY query
+), said AS MATERIALIZED (
+    SELECT place, product_id, query, written_at FROM wanted CROSS JOIN LATERAL (
+        SELECT written_at FROM product_texts
+        WHERE product_texts.product_id = wanted.product_id AND in_force_from <= as_of
+          AND written_at <= coalesce(known_at, 'infinity')
+        ORDER BY written_at DESC LIMIT 1
+    ) AS last
 ), ranked AS MATERIALIZED (
-    SELECT product_id, query, greatest(products.created_at, products.updated_at) AS since,
-           CASE WHEN products.search_text @@ parsed.words
-                THEN round(ts_rank_cd(products.search_text, parsed.words, 32)::numeric, 6)::float8
+    SELECT product_id, query, written_at,
+           CASE WHEN search_text @@ parsed.words
+                THEN round(ts_rank_cd(search_text, parsed.words, 32)::numeric, 6)::float8
                 ELSE 0 END AS score
-    FROM (SELECT DISTINCT product_id, query FROM wanted) AS pairs
-    JOIN parsed USING (query) JOIN products USING (product_id)
+    FROM (SELECT DISTINCT product_id, query, written_at FROM said) AS pairs
+    JOIN parsed USING (query) JOIN product_texts USING (product_id, written_at)
 )
-SELECT place - 1, score FROM wanted JOIN ranked USING (product_id, query) WHERE since <= as_of
+SELECT place - 1, score FROM said JOIN ranked USING (product_id, query, written_at)
 """
 
 
@@ -75,15 +83,19 @@ def past_statement(rows: pa.Table) -> Statement:
     Return the query that ranks products against queries as of instants of the past.
 
     Args:
-        rows: product_id, query and as_of, aware instants; no null.
+        rows: product_id, query and as_of, aware instants, without nulls; known_at, the aware
+            instant after which nothing counts that was written, null if everything does.
 
     Returns:
-        A query of row (counted from 0) and feature_value; no row for a product that did not exist,
-        or that has been updated since: what its words were then is not known.
+        A query of row (counted from 0) and feature_value; no row for a product of which no text
+        was in force then.
     """
     columns = rows.to_pydict()
     return Statement(
         _RANK_THEN,
-        (columns["product_id"], columns["query"], columns["as_of"], LONGEST_QUERY),
+        (
+            *(columns[name] for name in ("product_id", "query", "as_of", "known_at")),
+            LONGEST_QUERY,
+        ),
         pa.schema({"row": pa.int64(), "feature_value": pa.float64()}),
     )

@@ -2,12 +2,12 @@
 Values on demand as they would have been at instants of the past, for training.
 
 A computation from stored values (`combine`) gets those that were known at each row. One that is a
-query of its own needs `past_statement` beside `statement`. The batch expressions that can be
-filtered to some entities are left out: their values are stored, and what is not was not there.
+query of its own needs `past_statement` beside `statement`, which must not read what a source table
+says now, but what it said then, such as `product_texts`. The batch expressions that can be filtered
+to some entities are left out: their values are stored, and what is not was not there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_repo.history.extensions import KnownValues
+from feature_repo.history.terms import Terms
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.json_values import VALUE_TYPES
 from feature_repo.stores.keys import entity_ids
@@ -25,7 +26,7 @@ from transformations.embedding import Embed
 from transformations.embedding.process import open_embedder
 from transformations.expressions import check_sources, code_fingerprint, computation_module
 from transformations.jobs import Job, jobs_of
-from transformations.on_demand import execute
+from transformations.on_demand import execute, is_computable
 from transformations.on_demand.combination import combined
 from transformations.on_demand.plan import Request
 from transformations.source_tables import SCHEMAS
@@ -49,7 +50,7 @@ class PastComputations:
         rows: pa.Table,
         dependencies: Sequence[KnownValues],
         *,
-        known_at: datetime | None,
+        terms: Terms,
     ) -> pa.Array:
         """
         Compute values as they would have been.
@@ -59,7 +60,7 @@ class PastComputations:
             feature: What to compute; one that is covered.
             rows: The join keys, and `as_of`, an instant; no null.
             dependencies: What was known at the rows of each version that it is computed from.
-            known_at: Nothing that was written after it counts; None: everything.
+            terms: Which of what was written counts.
 
         Returns:
             One value a row, of the feature's Arrow type; null where there is none.
@@ -70,7 +71,11 @@ class PastComputations:
         if _combines(feature):
             with open_embedder(settings) as embed:
                 return _combined(feature, rows, dependencies, embed)
-        return _queried(settings, feature, rows, known_at)
+        return _queried(settings, feature, rows, terms)
+
+    def on_demand(self, feature: FeatureVersion) -> bool:
+        """Tell whether values can be computed for one request."""
+        return is_computable(feature)
 
     def fingerprint(self, feature: FeatureVersion, features: Sequence[FeatureVersion]) -> str:
         """
@@ -118,21 +123,25 @@ def _combines(feature: FeatureVersion) -> bool:
     return hasattr(computation_module(feature), "combine") and bool(feature.dependencies)
 
 
-def _queried(
-    settings: Settings, feature: FeatureVersion, rows: pa.Table, known_at: datetime | None
-) -> pa.Array:
+def _queried(settings: Settings, feature: FeatureVersion, rows: pa.Table, terms: Terms) -> pa.Array:
     possible = np.ones(rows.num_rows, bool)
     for key in feature.join_keys:  # PostgreSQL's text holds no NUL
         possible &= ~pc.match_substring(rows[key], "\0").to_numpy().astype(bool)
     places = np.flatnonzero(possible)
-    asked = rows.take(pa.array(places))
-    if known_at is not None:
-        limit = pa.scalar(known_at, asked["as_of"].type)
-        instants = pc.if_else(pc.less(asked["as_of"], limit), asked["as_of"], limit)
-        asked = asked.set_column(asked.schema.get_field_index("as_of"), "as_of", instants)
+    asked = rows.append_column("known_at", _known_at(rows, terms)).take(pa.array(places))
     with connect(settings) as connection:
         found = execute(connection, computation_module(feature).past_statement(asked))
     return _placed(feature, rows.num_rows, places[found["row"].to_numpy()], found["feature_value"])
+
+
+def _known_at(rows: pa.Table, terms: Terms) -> pa.ChunkedArray:
+    """Return of each row the instant after which nothing that was written counts; null: none."""
+    instants = rows["as_of"]
+    limit = pa.scalar(terms.known_at, instants.type)
+    if not terms.known_then:
+        return pa.chunked_array([pa.repeat(limit, rows.num_rows)])
+    is_earlier = pc.fill_null(pc.less(instants, limit), fill_value=True)
+    return pc.if_else(is_earlier, instants, limit)
 
 
 def _combined(

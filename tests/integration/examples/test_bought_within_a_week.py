@@ -47,8 +47,8 @@ def test_a_model_learns_what_is_bought(
     assert null_rates["popularity_score"] == 0
     assert null_rates["user_product_affinity"] < 0.05  # stored for the best, else from factors
     assert null_rates["search_keyword_score"] < 0.05
-    assert manifest.leakage["future_rows"] == 0
-    assert manifest.leakage["like_a_label"] == []
+    assert manifest.leakage.future_rows == 0
+    assert manifest.leakage.like_a_label == []
     rows = read_rows(tmp_path / "set", manifest)
     assert set(rows["event_timestamp"].unique().to_pylist()) == set(instants)
 

@@ -1,6 +1,7 @@
 """What PostgreSQL does not hold comes out of historical retrieval all the same."""
 
 import json
+import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from feast import FeatureStore
+from psycopg import sql
 
 from feature_repo.history.terms import as_known_at
 from feature_repo.registry.gather import gather_features
@@ -118,6 +120,51 @@ def test_search_scores_take_their_query_from_a_column(
             ].tolist()[4]
             != score
         )
+
+
+def _update_product(postgres: Connection, at: datetime, **columns: Any) -> None:  # noqa: ANN401
+    """Change a product as the shop would: in a transaction of its own, with a new updated_at."""
+    values = {**columns, "updated_at": at}
+    assignments = sql.SQL(", ").join(
+        sql.SQL("{} = %s").format(sql.Identifier(column)) for column in values
+    )
+    postgres.execute(sql.SQL("UPDATE products SET {}").format(assignments), list(values.values()))
+    postgres.commit()
+
+
+def test_search_scores_are_of_the_words_of_their_time(
+    feast_store: FeatureStore, postgres: Connection
+) -> None:
+    """A new title does not change the past, nor does a new price what is known of it."""
+    postgres.execute(
+        "INSERT INTO products VALUES ('p', 'red cheese', '', 'c', 1, %(at)s, %(at)s)",
+        {"at": MIDNIGHT},
+    )
+    _update_product(postgres, MIDNIGHT + 2 * HOUR, price=2)
+    _update_product(postgres, MIDNIGHT + 4 * HOUR, title="blue ham")
+    known_at = postgres.execute("SELECT clock_timestamp()").fetchone()
+    postgres.commit()
+    assert known_at is not None
+    rows = pd.DataFrame(
+        {
+            "product_id": "p",
+            "query": "cheese",
+            "event_timestamp": [MIDNIGHT + hours * HOUR for hours in (-1, 1, 3, 5)],
+        }
+    )
+    search = "search_keyword_score_v1_0_0:search_keyword_score"
+    found = _ask(feast_store, rows, search)["search_keyword_score"].tolist()
+    assert math.isnan(found[0])
+    assert found[1] == found[2] > found[3] == 0.0
+    # Somebody finds out that it has been ham all the time.
+    _update_product(postgres, MIDNIGHT, title="blue ham", description="smoked")
+    assert _ask(feast_store, rows, search)["search_keyword_score"].tolist()[1:] == [0.0, 0.0, 0.0]
+    with as_known_at(known_at[0]):
+        assert _ask(feast_store, rows, search)["search_keyword_score"].tolist()[1:] == found[1:]
+    then = feast_store.get_historical_features(
+        entity_df=rows, features=[search], filter_by_created_timestamp=True
+    )
+    assert then.to_df()["search_keyword_score"].isna().all()  # it was written long after
 
 
 @pytest.fixture

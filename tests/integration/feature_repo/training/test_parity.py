@@ -1,7 +1,6 @@
 """What the gateway served, against what training is given."""
 
 import json
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,6 @@ import pytest
 from foundation.errors import ConfigurationError, ContractViolation
 from foundation.postgres import Connection
 from tests.integration.feature_repo.training.conftest import HOUR, START, Run
-
-MINUTE = timedelta(minutes=1)
 
 
 def _answer(
@@ -29,28 +26,46 @@ def _answer(
     }
 
 
+def _run_as_of(history: Connection, feature: str, step: float) -> None:
+    """Record a run that published values; `step` is in hours after the start of the history."""
+    name, _, version = feature.partition("==")
+    as_of = START + step * HOUR
+    history.execute(
+        """
+        INSERT INTO computation_runs (run_id, job_name, feature_name, version, engine, as_of,
+                                      started_at, status, code_fingerprint, row_count)
+        VALUES (gen_random_uuid(), %s, %s, %s, 'postgres', %s, %s, 'succeeded', '', 2)
+        """,
+        (feature, name, version, as_of, as_of),
+    )
+    history.commit()
+
+
 def _check(run: Run, folder: Path, *records: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     path = folder / "answers.jsonl"
     path.write_text("\n".join(json.dumps(record) for record in records) + "\n\n")
     result = run("parity", path, "--json")
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, {each["feature"]: each for each in json.loads(result.output)}
+    found = json.loads(result.output)
+    assert found["unknown_versions"] == {}
+    return result.exit_code, {each["feature"]: each for each in found["features"]}
 
 
 def test_what_was_served_is_what_training_gets(
     run: Run, history: Connection, tmp_path: Path
 ) -> None:
     """Numbers and maps, what is missing on both sides, and what the history does not keep."""
-    assert history
     popularity, affinity = "popularity_score==1.0.0", "user_category_affinity==1.0.0"
+    _run_as_of(history, popularity, 2.4)
+    just_now = 3 + 1 / 60  # a minute after a run
     code, found = _check(
         run,
         tmp_path,
         _answer(popularity, 0.2, step=2.5, at=2, product_id="a"),
         _answer(popularity, 0.1, step=2.5, at=None, tier="default", product_id="new"),
         _answer(popularity, 0.21, step=2.5, at=2.4, product_id="a"),  # a run between two kept ones
-        _answer(popularity, 0.1, step=2.5, at=1, product_id="a"),
-        _answer(popularity, 0.1, step=2.5, at=None, tier="default", product_id="b"),
+        _answer(popularity, 0.2, step=just_now, at=2, product_id="a"),
+        _answer(popularity, 0.2, step=2.5, at=None, tier="default", product_id="b"),
         _answer(popularity, 0.4, step=2.5, at=None, tier="on_demand", product_id="new"),
         _answer(affinity, {"x": 0.3}, step=3, at=3, user_id="u"),
     )
@@ -60,20 +75,59 @@ def test_what_was_served_is_what_training_gets(
     assert [found[affinity][name] for name in counts] == [1, 0, 0, 0, 0, 0]
 
 
-def test_a_difference_is_told_and_fails(run: Run, history: Connection, tmp_path: Path) -> None:
-    """A value that is not the one that was served, and a run that the history has lost."""
+@pytest.mark.parametrize(
+    ("verdict", "answer"),
+    [
+        ("different", _answer("popularity_score==1.0.0", 0.25, step=2.5, at=2, product_id="a")),
+        # The history has newer ones of each hour since, and has had them for long.
+        ("outdated", _answer("popularity_score==1.0.0", 0.0, step=5.5, at=0, product_id="a")),
+        (
+            "withheld",
+            _answer(
+                "popularity_score==1.0.0", 0.1, step=2.5, at=None, tier="default", product_id="b"
+            ),
+        ),
+        (
+            "unrecorded",
+            _answer("popularity_score==1.0.0", 0.9999, step=2.9, at=2.3, product_id="a"),
+        ),
+        ("lost", _answer("user_category_affinity==1.0.0", {"x": 0.6}, step=7, at=6, user_id="u")),
+    ],
+)
+def test_a_difference_is_told_and_fails(
+    run: Run, history: Connection, tmp_path: Path, verdict: str, answer: dict[str, Any]
+) -> None:
+    """Whatever it is: training would be given something else."""
+    _run_as_of(history, "popularity_score==1.0.0", 2.4)
+    code, found = _check(run, tmp_path, answer)
+    assert (code, found[answer["feature"]][verdict]) == (2, 1)
+
+
+def test_nothing_compared_is_a_failure(run: Run, history: Connection, tmp_path: Path) -> None:
+    """An empty sample, answers of versions that are gone, and of runs that are not kept."""
+    _run_as_of(history, "popularity_score==1.0.0", 2.4)
+    passing = _answer("popularity_score==1.0.0", 0.21, step=2.5, at=2.4, product_id="a")
+    gone = _answer("popularity_score==0.1.0", 0.2, step=2.5, at=2, product_id="a")
+    path = tmp_path / "answers.jsonl"
+    for records in ([], [gone], [passing]):
+        path.write_text("\n".join(map(json.dumps, records)))
+        result = run("parity", path)
+        assert isinstance(result.exception, ContractViolation)
+        assert "not one could be compared" in str(result.exception)
+
+
+def test_versions_that_are_gone_are_a_line(run: Run, history: Connection, tmp_path: Path) -> None:
+    """The others are compared all the same."""
     assert history
-    popularity, affinity = "popularity_score==1.0.0", "user_category_affinity==1.0.0"
-    code, found = _check(
-        run,
-        tmp_path,
-        _answer(popularity, 0.25, step=2.5, at=2, product_id="a"),
-        _answer(affinity, {"x": 0.6}, step=7, at=6, user_id="u"),
-    )
-    assert code == 2
-    assert found[popularity]["different"] == 1
-    assert found[popularity]["largest_difference"] == pytest.approx(0.05)
-    assert found[affinity]["lost"] == 1
+    known = _answer("popularity_score==1.0.0", 0.2, step=2.5, at=2, product_id="a")
+    gone = _answer("popularity_score==0.1.0", 0.2, step=2.5, at=2, product_id="a")
+    path = tmp_path / "answers.jsonl"
+    path.write_text("\n".join(map(json.dumps, [gone, known, gone])))
+    result = run("parity", path)
+    assert result.exit_code == 0
+    assert "popularity_score==0.1.0 is not deployed: 2 answers were left out" in result.output
+    unknown = json.loads(run("parity", path, "--json").output)["unknown_versions"]
+    assert unknown == {"popularity_score==0.1.0": 2}
 
 
 def test_what_was_written_later_does_not_count(

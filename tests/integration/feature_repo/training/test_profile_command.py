@@ -1,6 +1,9 @@
 """`profile` looks at what is stored."""
 
+import json
 from pathlib import Path
+
+import pytest
 
 from foundation.errors import ConfigurationError
 from foundation.postgres import Connection
@@ -19,5 +22,14 @@ def test_a_profile_is_printed_and_plotted(run: Run, history: Connection, tmp_pat
     assert (
         "popularity_score==1.1.0" in run("profile", "popularity_score", *time, "--out", png).output
     )
+    printed = run("profile", "popularity_score", *time, "--out", png, "--format", "json").output
+    record = json.loads(printed)
+    assert (record["feature"], record["plot"]) == ("popularity_score==1.1.0", str(png))
+    assert record["figures"]["mean"] == pytest.approx(0.35)
+    assert [period["entity_count"] for period in record["periods"]] == [2] * 6
+    maps = run("profile", "user_category_affinity", *time, "--out", png)
+    assert "6 numbers" in maps.output
+    nowhere = run("profile", "popularity_score", *time, "--out", tmp_path / "missing" / "plot.png")
+    assert isinstance(nowhere.exception, ConfigurationError)
     backwards = ("--from", time[3], "--to", time[1])
     assert isinstance(run("profile", "popularity_score", *backwards).exception, ConfigurationError)

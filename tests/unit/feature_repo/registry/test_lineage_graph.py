@@ -130,7 +130,7 @@ def test_a_tree_shows_what_is_shared_once() -> None:
 
 
 def test_a_tree_tells_how_the_last_runs_ended() -> None:
-    """A failed one has no values, and says what was well before it; brackets are told as they are."""
+    """A failed one has no values, and says what was well before it; brackets stay as they are."""
     graph = Graph({"a": NodeKind.FEATURE}, [])
     good = {"status": "succeeded", "as_of": NOW, "row_count": 7_000, "failed_checks": []}
     failed = good | {"status": "failed", "row_count": None, "failed_checks": ["range of f"]}
