@@ -168,6 +168,9 @@ def test_what_is_no_http_is_refused(gateway: httpx.Client, request_text: str) ->
         (b"", {}, 422),
         (ASKED, {"X-Timeout-Ms": "1e3"}, 422),
         (ASKED, {"X-Timeout-Ms": "\u00b2"}, 422),
+        (ASKED, {"X-Timeout-Ms": "000000001" + "0" * 5_000}, 422),
+        (ASKED, {"X-Timeout-Ms": "60001"}, 422),
+        (ASKED, {"X-Timeout-Ms": "60000"}, 200),
     ],
 )
 def test_bodies_are_json_whatever_they_say_they_are(
