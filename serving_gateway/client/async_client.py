@@ -161,30 +161,30 @@ class AsyncFeatureStoreClient:
     async def _send_until(self, call: Call, end: float) -> dict[str, Any]:
         try:
             async for attempt in stamina.retry_context(
-                on=calls.backoff,
-                attempts=self._settings.attempts,
-                timeout=max(end - time.monotonic(), 0.0),
-                wait_initial=calls.FIRST_WAIT_SECONDS,
-                wait_max=calls.LONGEST_WAIT_SECONDS,
+                on=calls.Backoff(end), attempts=self._settings.attempts, timeout=None
             ):
                 with attempt:
                     return await self._attempt(call, end)
         except Retried as failure:
             raise failure.error from failure
-        raise TimedOut("no time is left")
+        raise TimedOut(calls.SPENT)
 
     async def _attempt(self, call: Call, end: float) -> dict[str, Any]:
         remaining = calls.remaining_seconds(end)
         try:
-            response = await self._http.request(
-                call.method,
-                call.path,
-                json=call.body,
-                params=call.parameters,
-                headers=calls.timeout_header(remaining),
-                timeout=remaining,
-            )
+            # httpx limits each read; an answer may come in many.
+            async with asyncio.timeout(remaining):
+                response = await self._http.request(
+                    call.method,
+                    call.path,
+                    json=call.body,
+                    params=call.parameters,
+                    headers=calls.timeout_header(remaining),
+                    timeout=None,
+                )
+        except TimeoutError:
+            raise TimedOut(calls.SPENT) from None
         except httpx.TransportError as error:
             raise calls.unreachable(error) from error
         self._deprecations.look(response)
-        return calls.read_answer(response)
+        return calls.read_answer(response, response.content)

@@ -1,6 +1,8 @@
 """What is sent, and what an answer means; no input or output."""
 
+import json
 import logging
+import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,9 +36,9 @@ _ERRORS: Mapping[int, type[ClientError]] = {
     413: LimitExceeded,
     429: TooManyRequests,
 }
-FIRST_WAIT_SECONDS = 0.02
-LONGEST_WAIT_SECONDS = 0.5
-
+SPENT = "there was no whole answer within the budget"
+_FIRST_WAIT_SECONDS = 0.04
+_LONGEST_WAIT_SECONDS = 0.5
 _FIRST_SERVER_ERROR = 500
 _LONGEST_MILLISECONDS = 60_000
 
@@ -158,7 +160,7 @@ def remaining_seconds(end: float) -> float:
     """
     remaining = end - time.monotonic()
     if remaining <= 0:
-        raise TimedOut("the budget was spent before the gateway could be asked")
+        raise TimedOut(SPENT)
     return remaining
 
 
@@ -168,9 +170,13 @@ def timeout_header(remaining_seconds: float) -> dict[str, str]:
     return {"X-Timeout-Ms": str(milliseconds)}
 
 
-def read_answer(response: httpx.Response) -> dict[str, Any]:
+def read_answer(response: httpx.Response, content: bytes) -> dict[str, Any]:
     """
-    Return the body of an answer.
+    Return the body of an answer, parsed.
+
+    Args:
+        response: Its status and headers.
+        content: Its body.
 
     Raises:
         Retried: The request should be sent again.
@@ -178,11 +184,11 @@ def read_answer(response: httpx.Response) -> dict[str, Any]:
     """
     request_id = response.headers.get("X-Request-ID")
     if response.is_success:
-        return _parsed(response, request_id)
+        return _parsed(content, request_id)
     kind = _ERRORS.get(response.status_code, MalformedRequest)
     if response.status_code >= _FIRST_SERVER_ERROR:
         kind = GatewayUnavailable
-    error = kind(_told_problem(response), request_id=request_id)
+    error = kind(_told_problem(response.status_code, content), request_id=request_id)
     if isinstance(error, GatewayUnavailable):
         raise Retried(error, _retry_after(response))
     raise error
@@ -194,11 +200,30 @@ def unreachable(error: httpx.TransportError) -> Retried:
     return Retried(kind(f"{type(error).__name__}: {error}"))
 
 
-def backoff(error: Exception) -> bool | float:
-    """Tell whether, or after how many seconds, a request is sent again."""
-    if not isinstance(error, Retried):
-        return False
-    return True if error.wait_seconds is None else error.wait_seconds
+class Backoff:
+    """
+    Tells whether, and after how many seconds, a request is sent again.
+
+    As long as the gateway asks to wait, or else at random up to a limit that doubles; not at all if
+    that is longer than what is left of the budget.
+
+    Args:
+        end: When the budget is spent, on the monotonic clock.
+    """
+
+    def __init__(self, end: float) -> None:
+        self._end = end
+        self._limit = _FIRST_WAIT_SECONDS
+
+    def __call__(self, error: Exception) -> bool | float:
+        """Return the wait in seconds; False for no further attempt."""
+        if not isinstance(error, Retried):
+            return False
+        wait = error.wait_seconds
+        if wait is None:
+            wait = random.uniform(0, self._limit)  # noqa: S311 - no secret
+            self._limit = min(2 * self._limit, _LONGEST_WAIT_SECONDS)
+        return wait if wait < self._end - time.monotonic() else False
 
 
 class DeprecationWatch:
@@ -230,9 +255,9 @@ def _split(items: list[str], size: int) -> list[list[str]]:
     return [items[start : start + size] for start in range(0, max(len(items), 1), size)]
 
 
-def _parsed(response: httpx.Response, request_id: str | None) -> dict[str, Any]:
+def _parsed(content: bytes, request_id: str | None) -> dict[str, Any]:
     try:
-        body = response.json()
+        body = json.loads(content)
     except ValueError as error:
         raise UnexpectedAnswer("the answer is no JSON", request_id=request_id) from error
     if not isinstance(body, dict):
@@ -240,12 +265,12 @@ def _parsed(response: httpx.Response, request_id: str | None) -> dict[str, Any]:
     return body
 
 
-def _told_problem(response: httpx.Response) -> str:
+def _told_problem(status: int, content: bytes) -> str:
     try:
-        problem = response.json()
+        problem = json.loads(content)
         return f"{problem['detail']} {problem.get('hint', '')}".strip()
     except (ValueError, KeyError, TypeError):
-        return f"status {response.status_code}"
+        return f"status {status}"
 
 
 def _retry_after(response: httpx.Response) -> float | None:

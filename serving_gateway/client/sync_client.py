@@ -13,6 +13,9 @@ from serving_gateway.client.answers import BatchAnswer, ServiceAnswer, Value
 from serving_gateway.client.calls import Call, ClientSettings, Retried
 from serving_gateway.client.errors import TimedOut
 
+# To sockets, none at all means not to wait at all: another error.
+_SHORTEST_SECONDS = 0.001
+
 
 class FeatureStoreClient:
     """
@@ -173,30 +176,47 @@ class FeatureStoreClient:
     def _send_until(self, call: Call, end: float) -> dict[str, Any]:
         try:
             for attempt in stamina.retry_context(
-                on=calls.backoff,
-                attempts=self._settings.attempts,
-                timeout=max(end - time.monotonic(), 0.0),
-                wait_initial=calls.FIRST_WAIT_SECONDS,
-                wait_max=calls.LONGEST_WAIT_SECONDS,
+                on=calls.Backoff(end), attempts=self._settings.attempts, timeout=None
             ):
                 with attempt:
                     return self._attempt(call, end)
         except Retried as failure:
             raise failure.error from failure
-        raise TimedOut("no time is left")
+        raise TimedOut(calls.SPENT)
 
     def _attempt(self, call: Call, end: float) -> dict[str, Any]:
         remaining = calls.remaining_seconds(end)
         try:
-            response = self._http.request(
+            with self._http.stream(
                 call.method,
                 call.path,
                 json=call.body,
                 params=call.parameters,
                 headers=calls.timeout_header(remaining),
-                timeout=remaining,
-            )
+                extensions={"timeout": _Remaining(end)},
+            ) as response:
+                content = bytearray()
+                for piece in response.iter_bytes():
+                    content += piece
+                    calls.remaining_seconds(end)
         except httpx.TransportError as error:
             raise calls.unreachable(error) from error
         self._deprecations.look(response)
-        return calls.read_answer(response)
+        return calls.read_answer(response, bytes(content))
+
+
+class _Remaining(dict[str, float]):
+    """
+    The limits of connecting, sending and receiving: each what is left of the budget as it begins.
+
+    Args:
+        end: When the budget is spent, on the monotonic clock.
+    """
+
+    def __init__(self, end: float) -> None:
+        super().__init__()
+        self._end = end
+
+    def get(self, *_: object) -> float:
+        """Return what is left, for whatever is asked."""
+        return max(self._end - time.monotonic(), _SHORTEST_SECONDS)

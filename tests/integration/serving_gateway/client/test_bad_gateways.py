@@ -1,5 +1,7 @@
 """Gateways that fail: sent again while it may help, and never for longer than the budget."""
 
+import asyncio
+import contextlib
 import socket
 import threading
 import time
@@ -9,11 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from serving_gateway.client import (
+    AsyncFeatureStoreClient,
     ClientSettings,
     FeatureStoreClient,
     GatewayUnavailable,
     MalformedRequest,
     TimedOut,
+    TooManyRequests,
     UnexpectedAnswer,
 )
 
@@ -81,6 +85,62 @@ def _hang_up(connection: socket.socket) -> None:
 
 def _say_nothing(_: socket.socket) -> None:
     time.sleep(1.0)
+
+
+def _drip(connection: socket.socket) -> None:
+    """Begin an answer that never ends."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+    with contextlib.suppress(OSError):  # the client has had enough
+        while True:
+            connection.sendall(b" ")
+            time.sleep(0.02)
+
+
+def _ask_for_later(connection: socket.socket) -> None:
+    connection.sendall(
+        b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n"
+    )
+
+
+def _wait_for_version(url: str, settings: ClientSettings) -> str | None:
+    with FeatureStoreClient(url, settings=settings) as store:
+        return store.get_feature_version("f")
+
+
+def _await_version(url: str, settings: ClientSettings) -> str | None:
+    async def read() -> str | None:
+        async with AsyncFeatureStoreClient(url, settings=settings) as store:
+            return await store.get_feature_version("f")
+
+    return asyncio.run(read())
+
+
+either = pytest.mark.parametrize("read_version", [_wait_for_version, _await_version])
+ReadVersion = Callable[[str, ClientSettings], str | None]
+
+
+@either
+def test_an_answer_in_drips_is_given_up(
+    play: Callable[..., Script], read_version: ReadVersion
+) -> None:
+    """However many pieces come in time, the whole did not."""
+    script = play(_drip)
+    with pytest.raises(TimedOut):
+        read_version(script.url, ClientSettings(budget_seconds=0.3))
+    assert len(script.timeouts) == 1
+
+
+@either
+def test_a_wait_beyond_the_budget_is_not_begun(
+    play: Callable[..., Script], read_version: ReadVersion
+) -> None:
+    """The caller learns at once, and why."""
+    script = play(_ask_for_later)
+    started = time.monotonic()
+    with pytest.raises(TooManyRequests):
+        read_version(script.url, PATIENT)
+    assert time.monotonic() - started < PATIENT.budget_seconds
+    assert len(script.timeouts) == 1
 
 
 @pytest.mark.parametrize("failure", [(503, b"{}"), (502, b"no JSON"), _hang_up])

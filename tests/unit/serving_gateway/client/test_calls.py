@@ -1,5 +1,6 @@
 """What the client sends, and how parts of an answer become one."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,13 @@ from serving_gateway.client import (
     UnexpectedAnswer,
     UnknownName,
 )
-from serving_gateway.client.calls import Retried, batch_calls, read_answer, timeout_header
+from serving_gateway.client.calls import (
+    Backoff,
+    Retried,
+    batch_calls,
+    read_answer,
+    timeout_header,
+)
 
 names = st.lists(st.text(min_size=1, max_size=3), min_size=1, max_size=9, unique=True)
 
@@ -74,9 +81,9 @@ def test_instants_are_read() -> None:
 def test_refusals_are_errors_of_their_kind(status: int, kind: type[ClientError]) -> None:
     """With the gateway's words and the request's id."""
     content = b"[]" if status == 200 else b'{"detail": "what", "hint": "Do so."}'
-    response = httpx.Response(status, content=content, headers={"X-Request-ID": "r1"})
+    response = httpx.Response(status, headers={"X-Request-ID": "r1"})
     with pytest.raises(kind) as caught:
-        read_answer(response)
+        read_answer(response, content)
     assert caught.value.request_id == "r1"
     if status != 200:
         assert str(caught.value) == "what Do so. [request r1]"
@@ -96,9 +103,21 @@ def test_what_may_pass_is_sent_again(
 ) -> None:
     """When the gateway says so, if it does."""
     with pytest.raises(Retried) as caught:
-        read_answer(httpx.Response(status, headers=headers))
+        read_answer(httpx.Response(status, headers=headers), b"")
     assert type(caught.value.error) is kind
     assert caught.value.wait_seconds == wait
+
+
+def test_nobody_waits_beyond_the_budget() -> None:
+    """A wait that would outlast it is not begun; what will not pass is not sent again."""
+    backoff = Backoff(time.monotonic() + 60.0)
+    unavailable = GatewayUnavailable("no")
+    assert backoff(Retried(unavailable, 7.0)) == 7.0
+    assert backoff(Retried(unavailable, 61.0)) is False
+    waits = [backoff(Retried(unavailable)) for _ in range(20)]
+    assert all(wait is not False and wait <= 0.5 for wait in waits)
+    assert backoff(UnexpectedAnswer("no")) is False
+    assert Backoff(time.monotonic())(Retried(unavailable)) is False
 
 
 def test_a_key_is_no_secret_of_the_repr() -> None:
