@@ -71,9 +71,20 @@ class Authenticator:
         return self._identify_token(credential, digest, self._rules, now)
 
     def target_of(self, credential: str) -> str:
-        """Return what a wrong credential is a guess at: the id of a key, or `other`."""
+        """Return what a wrong credential is a guess at: the id of a key, `token` or `other`."""
+        if not credential.startswith(api_keys.PREFIX):
+            return "token"
         key_id = claimed_id(credential)
         return key_id if key_id is not None and key_id in self._keys.current else "other"
+
+    def can_verify(self, credential: str) -> bool:
+        """Tell whether a credential is a token that names a published key."""
+        if self._rules is None or credential.startswith(api_keys.PREFIX):
+            return False
+        try:
+            return self._signing_key(key_id_of(credential)) is not None
+        except NotAuthenticated:
+            return False
 
     def api_keys_age_seconds(self) -> float:
         """Return the time since the API keys were read."""
@@ -82,29 +93,34 @@ class Authenticator:
     def _identify_token(
         self, token: str, digest: bytes, rules: TokenRules, now: datetime
     ) -> Caller:
-        keys = self._signing_keys.current
         known = self._verified.get(digest)
         if known is not None:
             key, caller = known
             # Keys are read anew; one that the provider withdrew takes its tokens with it.
-            is_current = keys.get(str(key.key_id)) is key
+            is_current = self._signing_key(str(key.key_id)) is key
             if is_current and caller.expires_at is not None and now < caller.expires_at:
                 self._verified.move_to_end(digest)
                 return caller
             del self._verified[digest]
-        key_id = key_id_of(token)
-        if key_id not in keys:
-            self._signing_keys.hurry()
+        signing_key = self._signing_key(key_id_of(token))
+        if signing_key is None:
             raise NotAuthenticated(
                 "the token is signed with a key that its issuer does not publish",
                 reason="signature",
                 hint="If the key is new, ask again in a few seconds.",
             )
-        caller = verify_token(token, keys[key_id], rules)
-        self._verified[digest] = (keys[key_id], caller)
+        caller = verify_token(token, signing_key, rules)
+        self._verified[digest] = (signing_key, caller)
         if len(self._verified) > _MOST_TOKENS:
             self._verified.popitem(last=False)
         return caller
+
+    def _signing_key(self, key_id: str) -> jwt.PyJWK | None:
+        """Return one of the provider's keys; if there is no such key, have them read soon."""
+        key = self._signing_keys.current.get(key_id)
+        if key is None:
+            self._signing_keys.hurry()
+        return key
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

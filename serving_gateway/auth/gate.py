@@ -70,7 +70,8 @@ class Gate:
     def _identified(self, request: Scope, now: float) -> tuple[Credential, Caller]:
         credential = find_credential(request["headers"])
         digest = digest_of(credential.text)
-        if digest not in self._accepted:
+        # Nobody guesses a signature: a token that can be verified needs no protection of this kind.
+        if digest not in self._accepted and not self._authenticator.can_verify(credential.text):
             self._check_failures(self._suspect(credential, request), now)
         try:
             caller = self._authenticator.identify(credential.text, digest, now=clock.now())
@@ -88,7 +89,7 @@ class Gate:
 
     def _suspect(self, credential: Credential, request: Scope) -> str:
         """
-        Return whose guesses count together: of one address at one key, or at anything else.
+        Return whose guesses count together: of one address at one key, at tokens, or at other keys.
 
         Many callers may share an address, that of a proxy: one who goes on sending a wrong key must
         not shut out those who have another.

@@ -91,6 +91,21 @@ def test_who_shares_an_address_is_not_shut_out() -> None:
     gate.admit(_request(memory.texts[0]), AccessScope.READ)
 
 
+def test_guesses_do_not_shut_out_good_tokens() -> None:
+    """Whatever came from their address; those that name a published key are verified first."""
+    memory = Memory(AccessScope.READ)
+    gate = memory.gate(failures=1)
+    unknown, _ = new_key("test", frozenset(), now=clock.now(), expires_at=None)
+    forged = Signer("k1").token()
+    for wrong in (unknown, "guess", Signer("k9").token(), forged):
+        with pytest.raises((NotAuthenticated, TooManyRequests)):
+            gate.admit(_request(wrong), AccessScope.READ)
+    with pytest.raises(TooManyRequests):
+        gate.admit(_request(forged), AccessScope.READ)
+    token = memory.signers[0].token(sub="somebody new")
+    assert gate.admit(_request(token), AccessScope.READ).name == "subject:somebody new"
+
+
 def test_addresses_of_one_network_count_together() -> None:
     """An IPv6 customer has 2^64 of them."""
     memory = Memory(AccessScope.READ)
