@@ -19,6 +19,7 @@ from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.defaults import Defaults
 from serving_gateway.feature_store import FeatureStore
 from serving_gateway.instrumentation import Instruments
+from serving_gateway.invalidation import Invalidator
 from serving_gateway.log_digest import LogDigest
 from serving_gateway.loop_lag import LoopLag
 from serving_gateway.rules_cache import RulesCache
@@ -55,8 +56,7 @@ class Resources:
     catalog: CatalogCache
     instruments: Instruments
     online: OnlineTier
-    offline: OfflineTier
-    on_demand: OnDemandTier
+    invalidator: Invalidator
     defaults: Defaults
     write_back: WriteBack
     sample: ServedSample
@@ -155,6 +155,7 @@ def _build(
         absent_seconds=settings.absent_seconds,
         limit_seconds=settings.on_demand_timeout_seconds * _BUDGETS_PER_FLIGHT,
     )
+    invalidator = Invalidator(settings, pool, client, catalog, (offline.flights, on_demand.flights))
     defaults = Defaults(pool, catalog)
     shadows = Shadows(
         rules,
@@ -191,8 +192,7 @@ def _build(
         catalog,
         instruments,
         online,
-        offline,
-        on_demand,
+        invalidator,
         defaults,
         write_back,
         sample,
@@ -209,6 +209,7 @@ def _build(
         write_back.run,
         sample.run,
         uses.run,
+        invalidator.watch,
         *[shadows.run] * READERS,
     )
 

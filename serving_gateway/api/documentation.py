@@ -85,7 +85,7 @@ _PROBLEMS: Mapping[int, tuple[str, str, str, str]] = {
         "Wait as Retry-After says, and ask for more at once in batches.",
     ),
     503: (
-        "The catalog has not been read yet, or Redis can't be told to forget.",
+        "The catalog has not been read yet, or a store can't be told to forget.",
         "Not ready",
         "the catalog of features has not been read yet",
         "Is the registry's PostgreSQL running? The gateway keeps trying.",

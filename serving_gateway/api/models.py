@@ -204,7 +204,7 @@ class ValueResponse(BaseModel):
 
 
 class InvalidationRequest(BaseModel):
-    """Which values to remove from Redis; what is said is combined."""
+    """Which values to remove; what is said is combined."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -217,14 +217,20 @@ class InvalidationRequest(BaseModel):
     entity_ids: list[EntityId] | None = Field(
         default=None,
         min_length=1,
-        description="Of these entities; without it, of all, which takes a while.",
+        description="Of these entities, as many as a read may have; without it, of all, from Redis "
+        "only, which takes a while.",
     )
 
 
 class InvalidationResponse(BaseModel):
     """What has been removed."""
 
-    removed: int = Field(examples=[120], description="Number of values.")
+    removed: int = Field(examples=[120], description="Number of values removed from Redis.")
+    removed_offline: int = Field(
+        examples=[12],
+        description="Number of values removed from PostgreSQL, of features that are computed for "
+        "requests.",
+    )
 
 
 class CatalogQuery(BaseModel):

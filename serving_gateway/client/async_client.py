@@ -136,6 +136,20 @@ class AsyncFeatureStoreClient:
         features: list[dict[str, Any]] = (await self._send(calls.catalog_call()))["features"]
         return features
 
+    async def invalidate(
+        self,
+        entity_ids: Sequence[str],
+        *,
+        feature_name: str | None = None,
+        version: str | None = None,
+    ) -> None:
+        """Do what `FeatureStoreClient.invalidate` does."""
+        await self._send_all(
+            calls.invalidation_calls(
+                self._settings, entity_ids, feature_name=feature_name, version=version
+            )
+        )
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()

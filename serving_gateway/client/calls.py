@@ -148,6 +148,17 @@ def service_calls(
     return [Call("POST", path, {"product_ids": part, **told}) for part in products]
 
 
+def invalidation_calls(
+    settings: ClientSettings,
+    entity_ids: Sequence[str],
+    **options: Any,  # noqa: ANN401 - further fields of the body
+) -> list[Call]:
+    """Ask to remove values, in as many requests as the limits make necessary."""
+    told = _told(options)
+    entities = _split(list(dict.fromkeys(entity_ids)), settings.max_entities)
+    return [Call("POST", "/v1/cache/invalidate", {"entity_ids": e, **told}) for e in entities]
+
+
 def remaining_seconds(end: float) -> float:
     """
     Return how long a call may take still.

@@ -151,6 +151,29 @@ class FeatureStoreClient:
         features: list[dict[str, Any]] = self._send(calls.catalog_call())["features"]
         return features
 
+    def invalidate(
+        self,
+        entity_ids: Sequence[str],
+        *,
+        feature_name: str | None = None,
+        version: str | None = None,
+    ) -> None:
+        """
+        Have values removed that are no longer right, such as those of products that have changed.
+
+        The API key must have the scope admin.
+
+        Args:
+            entity_ids: Whose values.
+            feature_name: Of this feature only.
+            version: Of this version only.
+        """
+        self._send_all(
+            calls.invalidation_calls(
+                self._settings, entity_ids, feature_name=feature_name, version=version
+            )
+        )
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()

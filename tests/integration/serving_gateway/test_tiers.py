@@ -264,31 +264,6 @@ def test_requests_at_one_time_share_a_computation(
     assert stored == (1,)
 
 
-def test_values_are_removed_by_hand(
-    gateway: httpx.Client, settings: Settings, valkey: redis.Redis
-) -> None:
-    """By entity, by feature and version, or both; the next reader gets what PostgreSQL has."""
-    for version in ("1.0.0", "1.1.0"):
-        for key in redis_keys(POPULARITY, version, ["p1", "p2"]):
-            valkey.set(key, "0.5", ex=60)
-    valkey.set(redis_keys(FRESHNESS, "1.0.0", ["p1"])[0], "0.5", ex=60)
-    _store_latest(settings, POPULARITY, "p1", 0.75, version="1.1.0")
-
-    def invalidate(**body: Any) -> int:  # noqa: ANN401 - any field
-        response = gateway.post("/v1/cache/invalidate", json=body)
-        assert response.status_code == 200, response.text
-        removed: int = response.json()["removed"]
-        return removed
-
-    assert invalidate(feature_name=POPULARITY, version="1.0.0") == 2
-    assert invalidate(entity_ids=["p1", "u1:p1"]) == 2
-    answer = read_batch(gateway, entity_ids=["p1", "p2"], feature_names=[POPULARITY])
-    assert answer["counts"] == {"offline": 1, "online": 1}
-    assert invalidate(feature_name=POPULARITY) >= 1
-    assert gateway.post("/v1/cache/invalidate", json={"feature_name": "x"}).status_code == 404
-    assert gateway.post("/v1/cache/invalidate", json={"entity_ids": []}).status_code == 422
-
-
 def test_a_short_deadline_leaves_out_what_takes_longer(
     gateway: httpx.Client, settings: Settings
 ) -> None:

@@ -71,6 +71,23 @@ def test_a_service_is_read_row_by_row(store: FeatureStoreClient) -> None:
     assert rows[0]["search_keyword_score"] == 0.0
 
 
+def test_values_of_what_has_changed_are_removed(
+    store: FeatureStoreClient, gateway: httpx.Client, valkey: redis.Redis
+) -> None:
+    """In parts, too; of one feature, or of all; waiting or awaiting."""
+    store.invalidate(IDS[:4], feature_name=POPULARITY, version="1.0.0")
+    assert valkey.dbsize() == len(IDS) + 1  # the count of invalidations
+    store.invalidate(IDS[:4], feature_name=POPULARITY)
+
+    async def invalidate() -> None:
+        async with AsyncFeatureStoreClient(str(gateway.base_url)) as awaiting:
+            await awaiting.invalidate(IDS[4:])
+
+    assert set(store.read_batch(IDS, [POPULARITY]).summary.counts) == {"online", "default"}
+    asyncio.run(invalidate())
+    assert store.read_batch(IDS, [POPULARITY]).summary.counts == {"default": len(IDS)}
+
+
 def test_refusals_say_what_to_change(store: FeatureStoreClient) -> None:
     """As the gateway says it."""
     with pytest.raises(UnknownName, match=POPULARITY):
