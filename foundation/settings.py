@@ -118,6 +118,9 @@ class Settings(BaseSettings):
     oidc_admin_scope: str = "admin"
     oidc_leeway_seconds: float = Field(default=30.0, ge=0, le=300)
     oidc_refresh_seconds: float = Field(default=300.0, gt=0)
+    access_log: Literal["off", "errors", "all"] = Field(
+        default="errors", description="Which answered requests the gateway logs."
+    )
     request_read_timeout_seconds: float = Field(
         default=10.0, gt=0, description="How long a request may take to arrive."
     )

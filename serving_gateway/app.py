@@ -9,6 +9,7 @@ from feature_repo.registry.catalog import Catalog, read_catalog
 from foundation.settings import Settings
 from foundation.tracing import traced
 from serving_gateway.api import administration, feast, features, lineage, operations, problems
+from serving_gateway.api.access_log import AccessLog
 from serving_gateway.api.documentation import TAGS
 from serving_gateway.api.middleware import RequestMiddleware
 from serving_gateway.api.short_cut import ShortCut
@@ -78,6 +79,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.departure = departure
+    app.state.authenticator = authenticator
     app.include_router(features.direct_router)
     app.include_router(feast.direct_router)
     app.include_router(features.router)
@@ -95,6 +97,7 @@ def create_app(
     app.add_middleware(
         RequestMiddleware,
         instruments=instruments,
+        access_log=AccessLog(settings.access_log),
         departure=departure,
         max_body_bytes=settings.max_request_bytes,
     )

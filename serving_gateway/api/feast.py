@@ -8,7 +8,7 @@ from serving_gateway.api.documentation import DEPRECATION_HEADERS, problems
 from serving_gateway.api.examples import FEAST
 from serving_gateway.api.feast_models import FeastRequest, FeastResponse
 from serving_gateway.api.headers import answer_headers, deadline_of
-from serving_gateway.api.short_cut import direct
+from serving_gateway.api.short_cut import direct, read_body
 from serving_gateway.feast_answer import NO_VALUE, feast_answer
 from serving_gateway.feast_plan import plan_read
 from serving_gateway.resources import resources_of
@@ -62,7 +62,7 @@ async def get_online_features(request: Request) -> Response:
     A value that no tier has is null, never the feature's default: Feast knows none. A stale one has
     the status OUTSIDE_MAX_AGE. If a tier could not answer, the header `X-Degraded` is `true`.
     """
-    asked = FeastRequest.model_validate_json(await request.body())
+    asked = await read_body(request, FeastRequest)
     resources = resources_of(request)
     try:
         plan = plan_read(

@@ -25,7 +25,7 @@ from serving_gateway.api.models import (
     ValueResponse,
     Version,
 )
-from serving_gateway.api.short_cut import direct
+from serving_gateway.api.short_cut import direct, read_body
 from serving_gateway.candidates import Candidates
 from serving_gateway.resources import Resources, resources_of
 from serving_gateway.version_choice import Wish
@@ -66,7 +66,7 @@ async def read_batch(request: Request) -> Response:
     does not have, and one computation for each feature of what neither has. So ask for all you need
     at once. A value that nobody has is the feature's default, or null.
     """
-    asked = BatchRequest.model_validate_json(await request.body())
+    asked = await read_body(request, BatchRequest)
     answer = await resources_of(request).store.read(
         asked.entity_ids,
         asked.feature_names,
@@ -91,7 +91,7 @@ async def read_service(request: Request) -> Response:
     Scores of search are computed for the query, affinities for the user. Versions are those that
     the service names, unless the request, an experiment or a pinned version says otherwise.
     """
-    asked = ServiceRequest.model_validate_json(await request.body())
+    asked = await read_body(request, ServiceRequest)
     answer = await resources_of(request).store.read_service(
         request.path_params["service_name"],
         Candidates(asked.product_ids, asked.user_id, asked.query, asked.query_embedding),

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from foundation.errors import LimitExceeded
 from foundation.tracing import request_span
+from serving_gateway.api.access_log import AccessLog
 from serving_gateway.api.headers import header_of
 from serving_gateway.api.problems import unexpected
 from serving_gateway.departure import Departure
@@ -30,6 +31,7 @@ class RequestMiddleware:
     Args:
         app: The application within.
         instruments: Told how each request ended.
+        access_log: Told the same.
         departure: Told what is under way.
         max_body_bytes: Longest body that is read.
     """
@@ -39,11 +41,13 @@ class RequestMiddleware:
         app: ASGIApp,
         *,
         instruments: Instruments,
+        access_log: AccessLog,
         departure: Departure,
         max_body_bytes: int,
     ) -> None:
         self._app = app
         self._instruments = instruments
+        self._access_log = access_log
         self._departure = departure
         self._max_body_bytes = max_body_bytes
 
@@ -80,9 +84,10 @@ class RequestMiddleware:
                     raise
             finally:
                 self._departure.leave(turn)
-                structlog.contextvars.reset_contextvars(**tokens)
                 route = getattr(scope.get("route"), "path", "unmatched")
                 seconds = time.perf_counter() - started
+                self._access_log.note(scope, route, status or 500, seconds)
+                structlog.contextvars.reset_contextvars(**tokens)
                 self._instruments.count_request(route, scope["method"], status or 500, seconds)
                 traced_request.note(
                     {

@@ -408,8 +408,8 @@ class Readiness(BaseModel):
 
     ready: bool = Field(
         examples=[True],
-        description="Whether the catalog has been read, and the gateway is not about to stop; 503 "
-        "otherwise.",
+        description="Whether the catalog and the API keys have been read, and the gateway is not "
+        "about to stop; 503 otherwise.",
     )
     online: bool = Field(
         examples=[True], description="Whether Redis answers; without it, PostgreSQL does."

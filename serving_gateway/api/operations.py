@@ -6,6 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from serving_gateway.api.examples import METRICS
 from serving_gateway.api.models import Health, Readiness
 from serving_gateway.auth.access import OPEN
+from serving_gateway.auth.authenticator import Authenticator
 from serving_gateway.departure import departure_of
 from serving_gateway.resources import resources_of
 
@@ -27,8 +28,11 @@ async def health() -> Health:
 async def ready(request: Request, response: Response) -> Readiness:
     """Tell whether requests should come here, and whether Redis answers."""
     resources = resources_of(request)
+    authenticator: Authenticator | None = request.app.state.authenticator
     readiness = Readiness(
-        ready=resources.catalog.is_loaded and not departure_of(request).has_begun,
+        ready=resources.catalog.is_loaded
+        and (authenticator is None or authenticator.is_ready)
+        and not departure_of(request).has_begun,
         online=await resources.online.answers(),
     )
     if not readiness.ready:

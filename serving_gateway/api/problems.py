@@ -8,7 +8,6 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -31,10 +30,10 @@ from serving_gateway.api.models import FieldError, Problem
 
 _log = structlog.get_logger()
 
-# What callers can bring about, and what stores do.
+# What callers can bring about, and what stores do. What pydantic finds wrong with anything but a
+# request is our fault.
 EXPECTED: tuple[type[Exception], ...] = (
     FeatureStoreError,
-    ValidationError,
     RequestValidationError,
     HTTPException,
     ClientDisconnect,
@@ -91,7 +90,7 @@ def answer(error: Exception) -> JSONResponse:
     match error:
         case FeatureStoreError():
             return _of_ours(error)
-        case ValidationError() | RequestValidationError():
+        case RequestValidationError():
             return _of_validation(error)
         case HTTPException():
             return _of_http(error)
@@ -132,7 +131,7 @@ def _add_challenges(response: JSONResponse, error: Refused) -> None:
         )
 
 
-def _of_validation(error: ValidationError | RequestValidationError) -> JSONResponse:
+def _of_validation(error: RequestValidationError) -> JSONResponse:
     found = [
         FieldError(field=".".join(map(str, detail["loc"])) or "body", message=detail["msg"])
         for detail in error.errors()[:_ERRORS_LISTED]

@@ -1,17 +1,20 @@
 """The way to the routes of most requests, past what FastAPI does around an endpoint."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving_gateway.api.examples import Examples
 from serving_gateway.api.headers import TIMEOUT_PARAMETER
 from serving_gateway.api.problems import EXPECTED, answer
+
+Body = TypeVar("Body", bound=BaseModel)
 
 
 class ShortCut:
@@ -57,6 +60,20 @@ class ShortCut:
                 scope["path_params"] = found.groupdict()
                 return route
         return None
+
+
+async def read_body(request: Request, model: type[Body]) -> Body:
+    """
+    Return the body of a request.
+
+    Raises:
+        RequestValidationError: It is not what the model says.
+    """
+    content = await request.body()
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_url=False)) from None
 
 
 def direct(

@@ -49,10 +49,9 @@ class RouteAccess:
             for route in iter_route_contexts(app.routes)
             if _declared(route) == OPEN["security"]
         )
+        self._routes = list(iter_route_contexts(app.routes))
         administrative = requires(AccessScope.ADMIN)["security"]
-        self._administrative = [
-            route for route in iter_route_contexts(app.routes) if _declared(route) == administrative
-        ]
+        self._administrative = [r for r in self._routes if _declared(r) == administrative]
 
     def is_open(self, path: str) -> bool:
         """Whether anybody may call the route."""
@@ -64,6 +63,13 @@ class RouteAccess:
             if route.matches(scope)[0] is Match.FULL:
                 return AccessScope.ADMIN
         return AccessScope.READ
+
+    def route_of(self, scope: Scope) -> RouteContext | None:
+        """Return the route of a request; None if there is none, or not with its method."""
+        for route in self._routes:
+            if route.matches(scope)[0] is Match.FULL:
+                return route
+        return None
 
 
 class GuardedApp(LayeredApp):

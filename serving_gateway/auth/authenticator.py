@@ -86,6 +86,11 @@ class Authenticator:
         except NotAuthenticated:
             return False
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether callers can be told apart: until the API keys have been read, nobody can."""
+        return self._keys.is_loaded
+
     def api_keys_age_seconds(self) -> float:
         """Return the time since the API keys were read."""
         return self._keys.age_seconds()

@@ -14,7 +14,7 @@ _log = structlog.get_logger()
 
 class AuthenticationMiddleware:
     """
-    Lets in who may, answers who may not, and binds the caller's name to the logs.
+    Lets in who may, answers who may not, and tells the logs the caller's name.
 
     Args:
         app: The application within.
@@ -40,11 +40,14 @@ class AuthenticationMiddleware:
         try:
             caller = self._gate.admit(scope, access.scope_of(scope))
         except FeatureStoreError as error:
+            # Nobody will look for it any more, and it is to be counted as the route that it is.
+            scope["route"] = access.route_of(scope)
             if isinstance(error, Refused):
                 self._instruments.count_refusal(error.reason)
                 _log.info("request_refused", reason=error.reason, detail=error.message)
             await answer(error)(scope, receive, send)
             return
+        scope["caller"] = caller.name
         # bound_contextvars would do the same, and look at every other field for it.
         tokens = structlog.contextvars.bind_contextvars(caller=caller.name)
         try:

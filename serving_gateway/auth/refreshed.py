@@ -59,6 +59,11 @@ class Refreshed(Generic[T]):
             )
         return self._value
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it has been read at least once."""
+        return self._value is not None
+
     def age_seconds(self) -> float:
         """Return the time since it was read, or since the start if it never was."""
         return (clock.now() - self._read_at).total_seconds()

@@ -82,6 +82,7 @@ def test_before_the_keys_are_read_nobody_is_let_in(applied: Settings) -> None:
             assert refused.status_code == 503
             assert "API keys" in refused.json()["detail"]
             assert client.get("/health").status_code == 200
+            assert client.get("/ready").status_code == 503
             assert client.get("/v1/features").status_code == 401
 
 

@@ -116,4 +116,6 @@ def test_refusals_are_counted(guarded_gateway: httpx.Client, keys: Mapping[str, 
     after = read_metrics(guarded_gateway, headers)
     name = 'feature_authentication_refusals_total{reason="revoked"}'
     assert after[name] - before.get(name, 0.0) == 1.0
+    route = 'http_requests_total{method="GET",route="/docs",status="401"}'
+    assert after[route] - before.get(route, 0.0) == 1.0
     assert "feature_api_keys_age_seconds" in after

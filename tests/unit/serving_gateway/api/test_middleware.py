@@ -5,6 +5,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
+from serving_gateway.api.access_log import AccessLog
 from serving_gateway.api.middleware import RequestMiddleware
 from serving_gateway.departure import Departure
 from serving_gateway.instrumentation import Instruments
@@ -24,7 +25,11 @@ async def _fail_half_way(_: Scope, __: Receive, send: Send) -> None:
 async def _get(app: ASGIApp, instruments: Instruments) -> httpx.Response:
     departure = Departure(limit_seconds=1.0)
     wrapped = RequestMiddleware(
-        app, instruments=instruments, departure=departure, max_body_bytes=1_024
+        app,
+        instruments=instruments,
+        access_log=AccessLog("off"),
+        departure=departure,
+        max_body_bytes=1_024,
     )
     transport = httpx.ASGITransport(wrapped)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:

@@ -7,6 +7,7 @@ import pytest
 import structlog
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry
+from starlette.types import Receive, Scope, Send
 
 from serving_gateway.auth.access import OPEN, GuardedApp, requires
 from serving_gateway.auth.instrumentation import AuthenticationInstruments
@@ -23,8 +24,7 @@ async def _caller(request: Request) -> str:
     return str(structlog.contextvars.get_contextvars().get("caller", ""))
 
 
-@pytest.fixture
-def app() -> GuardedApp:
+def _app() -> GuardedApp:
     """Return an application with routes of all kinds."""
     router = APIRouter(prefix="/v1")
     router.add_api_route("/things/{name}", _caller, methods=["GET"])
@@ -42,6 +42,12 @@ def app() -> GuardedApp:
         instruments=AuthenticationInstruments(CollectorRegistry()),
     )
     return app
+
+
+@pytest.fixture
+def app() -> GuardedApp:
+    """Return the application."""
+    return _app()
 
 
 @pytest.fixture
@@ -63,6 +69,23 @@ async def test_a_route_asks_for_what_it_declares(client: httpx.AsyncClient) -> N
     assert "insufficient_scope" in refused.headers["www-authenticate"]
     assert "'admin'" in refused.json()["detail"]
     assert (await client.get("/open")).json() == ""
+
+
+async def test_a_refused_request_is_known_by_its_route() -> None:
+    """As far as there is one: it is counted, and logged, as others are."""
+    routes: list[str | None] = []
+
+    async def remember(scope: Scope, receive: Receive, send: Send) -> None:
+        await guarded(scope, receive, send)
+        routes.append(getattr(scope["route"], "path", None))
+
+    guarded = _app()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(remember), base_url="http://app"
+    ) as client:
+        for path in ("/api/v1/things/a", "/api/v1/things", "/else"):
+            assert (await client.get(path)).status_code == 401
+    assert routes == ["/api/v1/things/{name}", None, None]
 
 
 async def test_a_refused_body_is_not_read(client: httpx.AsyncClient) -> None:
