@@ -17,11 +17,12 @@ import orjson
 import uvloop
 from starlette.types import ASGIApp, Message
 
-from feature_repo.registry.metadata import FeatureVersion
 from foundation.logs import configure_logs
 from foundation.settings import load_settings
 from serving_gateway.app import create_app
 from serving_gateway.instrumentation import Instruments
+from serving_gateway.metric_registry import MetricRegistry
+from serving_gateway.reading_instruments import ReadingInstruments
 
 PATH = "/v1/features/batch"
 _AT_A_TIME = 16
@@ -29,18 +30,20 @@ _BLOCK_SECONDS = 0.05
 _FIRST_BLOCK = 64
 
 
+class _SilentReadings(ReadingInstruments):
+    """Record nothing of a reading."""
+
+    def takes(self) -> bool:
+        """Take note of none."""
+        return False
+
+
 class SilentInstruments(Instruments):
     """Record nothing of a request."""
 
-    def observe_retrieval(self, tier: str, seconds: float) -> None:
-        """Record nothing."""
-
-    def samples_staleness(self) -> bool:
-        """Want no timestamps."""
-        return False
-
-    def count_served(self, feature: FeatureVersion, tier: str, count: int) -> None:
-        """Count nothing."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.readings = _SilentReadings(MetricRegistry())
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count nothing."""

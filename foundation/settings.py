@@ -142,6 +142,10 @@ class Settings(BaseSettings):
         default=None, description="Folder of kept answers; unset: in data_dir."
     )
     served_sample_days: float = Field(default=7.0, gt=0)
+    exposures_path: Path | None = Field(
+        default=None, description="Folder of records of who took part in experiments; unset: none."
+    )
+    exposures_days: float = Field(default=90.0, gt=0)
     input_freshness_seconds: float = Field(
         default=300.0, gt=0, description="Oldest acceptable newest event when a job starts."
     )

@@ -23,7 +23,7 @@ class Answer:
 
     Attributes:
         reading: Its columns, a feature each.
-        variants: The user's variant of each running experiment.
+        variants: The user's variant of each experiment that decided on a version.
         read_at: When.
     """
 

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import orjson
-import structlog
 
-from feature_repo.registry.metadata import FeatureVersion, Status
+from feature_repo.registry.metadata import FeatureVersion
 from foundation import clock
 from foundation.errors import LimitExceeded
 from foundation.settings import Settings
@@ -15,26 +14,33 @@ from foundation.tracing import span
 from serving_gateway.answers import Answer, EntityAnswer, RowAnswer
 from serving_gateway.candidates import Candidates, row_columns
 from serving_gateway.catalog_cache import CatalogCache
-from serving_gateway.columns import Column, Found, canonical_ids
+from serving_gateway.columns import Column, canonical_ids
 from serving_gateway.deadline import NO_DEADLINE, Deadline
 from serving_gateway.defaults import Defaults
-from serving_gateway.instrumentation import Instruments
-from serving_gateway.log_digest import LogDigest
-from serving_gateway.reading import DEFAULT, CollectedColumn, Reading
-from serving_gateway.served_sample import ServedSample
+from serving_gateway.exposures import Exposures
+from serving_gateway.reading import CollectedColumn, Reading
 from serving_gateway.tiers import Tier
 from serving_gateway.version_choice import VersionChoice, Wish
-
-_log = structlog.get_logger()
 
 _NOTHING = Wish()
 
 
 class Observer(Protocol):
-    """Takes note of answers."""
+    """
+    Takes note of readings.
+
+    Attributes:
+        needs_times: Whether those that it takes must come with event timestamps.
+    """
+
+    needs_times: bool
+
+    def takes(self) -> bool:
+        """Tell, before a request is read, whether its reading is wanted."""
+        ...
 
     def offer(self, reading: Reading) -> None:
-        """Take an answer; whatever takes time happens later."""
+        """Take a reading; whatever takes time happens later."""
         ...
 
 
@@ -48,10 +54,8 @@ class FeatureStore:
         versions: Says which version of each is served.
         tiers: Asked in this order, each for what those before it did not have.
         defaults: What is served when no tier has a value.
-        instruments: Told what was served, from where, and how fast.
-        observers: Told of every answer.
-        sample: Keeps some of what was served.
-        digest: Logs misses.
+        observers: Told of every reading that they want.
+        exposures: Told who was served what because of an experiment.
     """
 
     def __init__(
@@ -61,20 +65,16 @@ class FeatureStore:
         versions: VersionChoice,
         tiers: Sequence[Tier],
         defaults: Defaults,
-        instruments: Instruments,
         observers: Sequence[Observer],
-        sample: ServedSample,
-        digest: LogDigest,
+        exposures: Exposures,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
         self._versions = versions
         self._tiers = tiers
         self._defaults = defaults
-        self._instruments = instruments
         self._observers = observers
-        self._sample = sample
-        self._digest = digest
+        self._exposures = exposures
 
     async def get_feature(
         self, entity_id: str, feature_name: str, version: str | None = None
@@ -133,6 +133,7 @@ class FeatureStore:
         distinct = list(dict.fromkeys(entity_ids))
         columns = [Column(f, canonical_ids(f, distinct)) for f in resolved.features]
         reading = await self._collect(columns, is_timed=is_timed, deadline=deadline)
+        self._exposures.note(wish.user_id, resolved.exposures)
         return EntityAnswer(reading, resolved.variants, clock.now(), distinct)
 
     async def read_service(
@@ -168,6 +169,7 @@ class FeatureStore:
         distinct = list(dict.fromkeys(candidates.product_ids))
         columns = row_columns(resolved.features, distinct, candidates)
         reading = await self._collect(columns, is_timed=is_timed, deadline=deadline)
+        self._exposures.note(wish.user_id, resolved.exposures)
         return RowAnswer(reading, resolved.variants, clock.now(), distinct)
 
     async def read_columns(
@@ -204,8 +206,8 @@ class FeatureStore:
         missing: bytes | None = None,
     ) -> Reading:
         """Ask tier after tier for what is missing still, and fill the rest with defaults."""
-        is_sample = self._instruments.samples_staleness()
-        is_kept = self._sample.takes()
+        takers = [observer for observer in self._observers if observer.takes()]
+        is_timed = is_timed or any(observer.needs_times for observer in takers)
         reading = Reading.of(columns)
         for tier in self._tiers:
             wanted = reading.missing(tier.serves)
@@ -214,59 +216,19 @@ class FeatureStore:
             with span(tier.name) as traced_read:
                 traced_read.note({"feature_store.values": sum(len(c.missing) for c in wanted)})
                 started = time.perf_counter()
-                found = await tier.read(
-                    [c.column.only(c.missing) for c in wanted],
-                    is_timed=is_timed or is_sample or is_kept,
-                    deadline=deadline,
-                )
-                self._instruments.observe_retrieval(tier.name, time.perf_counter() - started)
-            # Timestamps that every request of a caller brings would be more than a sample.
-            self._take(
-                tier.name, wanted, found, observes_age=is_sample or not (is_timed or is_kept)
-            )
+                asked = [c.column.only(c.missing) for c in wanted]
+                found = await tier.read(asked, is_timed=is_timed, deadline=deadline)
+                seconds = time.perf_counter() - started
+            reading.take(tier.name, wanted, found, seconds=seconds, now=clock.now())
         for collected in reading.columns:
-            self._fill(collected, missing)
-        for observer in self._observers:
+            if collected.missing:
+                self._fill(collected, missing)
+        for observer in takers:
             observer.offer(reading)
-        if is_kept:
-            self._sample.offer(reading)
         return reading
 
-    def _take(
-        self,
-        tier: str,
-        wanted: Sequence[CollectedColumn],
-        found: Sequence[Found],
-        *,
-        observes_age: bool,
-    ) -> None:
-        now = clock.now()
-        for collected, part in zip(wanted, found, strict=True):
-            feature = collected.column.feature
-            count = collected.take(tier, part, now=now)
-            if collected.missing:
-                self._instruments.count_missed(feature, tier, len(collected.missing))
-                self._digest.add(
-                    "feature_miss",
-                    len(collected.missing),
-                    tier=tier,
-                    feature=feature.reference,
-                )
-            if count:
-                self._instruments.count_served(feature, tier, count)
-                served = collected.parts[-1]
-                if served.stale_rows:
-                    self._instruments.count_stale(feature, len(served.stale_rows))
-                if observes_age and served.timestamps is not None:
-                    self._instruments.observe_staleness(feature, served, now=now)
-
     def _fill(self, collected: CollectedColumn, text: bytes | None) -> None:
-        feature = collected.column.feature
-        if collected.missing:
-            count = collected.fill(self._defaults.text(feature) if text is None else text)
-            self._instruments.count_served(feature, DEFAULT, count)
-        if feature.status is Status.DEPRECATED:
-            self._instruments.count_deprecated(feature)
+        collected.fill(self._defaults.text(collected.column.feature) if text is None else text)
 
     def _check_limits(self, *, entities: int, features: int) -> None:
         for what, count, limit in (

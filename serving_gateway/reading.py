@@ -11,6 +11,8 @@ from feature_repo.registry.metadata import FeatureVersion
 from serving_gateway.columns import Column, Found
 
 DEFAULT = "default"
+# A default, too, but nobody was asked: the request does not say for which user or query.
+NOT_ASKED = "not_asked"
 
 
 class Part(NamedTuple):
@@ -53,13 +55,8 @@ class CollectedColumn:
         self.texts = [None] * len(self.column.entity_ids)
         self.missing = range(len(self.texts))
 
-    def take(self, tier: str, found: Found, *, now: datetime) -> int:
-        """
-        Put what a tier has of the missing rows in its place.
-
-        Returns:
-            How many values that were.
-        """
+    def take(self, tier: str, found: Found, *, now: datetime) -> None:
+        """Put what a tier has of the missing rows in its place."""
         self.is_unavailable |= found.is_unavailable
         asked = self.missing
         # No JSON text is empty; to look for None would take four times as long.
@@ -77,17 +74,16 @@ class CollectedColumn:
                     self.texts[row] = text
         if rows:
             self.parts.append(_part(tier, self.column.feature, asked, rows, found, now))
-        return len(rows)
 
-    def fill(self, text: bytes) -> int:
-        """Put a default in place of all that is missing; return how many values that were."""
+    def fill(self, text: bytes) -> None:
+        """Put a default in place of all that is missing."""
         rows = self.missing
         for row in rows:
             self.texts[row] = text
         if rows:
-            self.parts.append(Part(DEFAULT, rows, None, frozenset()))
+            tier = DEFAULT if self.column.is_known else NOT_ASKED
+            self.parts.append(Part(tier, rows, None, frozenset()))
         self.missing = ()
-        return len(rows)
 
     @property
     def stale_count(self) -> int:
@@ -99,11 +95,35 @@ class CollectedColumn:
         return cast("list[bytes]", self.texts)
 
 
+class TierRead(NamedTuple):
+    """
+    What one tier was asked for.
+
+    Attributes:
+        tier: Its name.
+        seconds: How long it took.
+        columns: The columns that lacked values.
+        missing: How many values each of them lacks still.
+    """
+
+    tier: str
+    seconds: float
+    columns: Sequence[CollectedColumn]
+    missing: Sequence[int]
+
+
 @dataclass(frozen=True)
 class Reading:
-    """The columns of a request."""
+    """
+    The columns of a request.
+
+    Attributes:
+        columns: They.
+        reads: What each tier was asked for, in their order.
+    """
 
     columns: Sequence[CollectedColumn]
+    reads: list[TierRead] = field(default_factory=list)
 
     @classmethod
     def of(cls, columns: Sequence[Column]) -> "Reading":
@@ -115,6 +135,21 @@ class Reading:
         return [
             c for c in self.columns if c.missing and c.column.is_known and serves(c.column.feature)
         ]
+
+    def take(
+        self,
+        tier: str,
+        asked: Sequence[CollectedColumn],
+        found: Sequence[Found],
+        *,
+        seconds: float,
+        now: datetime,
+    ) -> None:
+        """Put what a tier has of some columns in its place."""
+        for collected, part in zip(asked, found, strict=True):
+            collected.take(tier, part, now=now)
+        missing = [len(collected.missing) for collected in asked]
+        self.reads.append(TierRead(tier, seconds, asked, missing))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -159,7 +194,7 @@ def origins(collected: CollectedColumn, *, now: datetime) -> list[bytes]:
 
 
 def _status(part: Part, row: int) -> str:
-    if part.tier == DEFAULT:
+    if part.tier in {DEFAULT, NOT_ASKED}:
         return "NOT_FOUND"
     return "OUTSIDE_MAX_AGE" if row in part.stale_rows else "PRESENT"
 

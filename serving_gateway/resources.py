@@ -17,12 +17,17 @@ from foundation.redis import AsyncClient, connect_async
 from foundation.settings import Settings
 from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.defaults import Defaults
+from serving_gateway.exposures import ExposureInstruments, Exposures
 from serving_gateway.feature_store import FeatureStore
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.invalidation import Invalidator
+from serving_gateway.journal import Journal
 from serving_gateway.log_digest import LogDigest
 from serving_gateway.loop_lag import LoopLag
+from serving_gateway.reading_instruments import StalenessSample
+from serving_gateway.reading_log import ReadingLog
 from serving_gateway.rules_cache import RulesCache
+from serving_gateway.rules_watch import RulesInstruments, RulesWatch
 from serving_gateway.served_sample import ServedSample
 from serving_gateway.shadow_instruments import ShadowInstruments
 from serving_gateway.shadows import READERS, Shadows
@@ -59,8 +64,9 @@ class Resources:
     invalidator: Invalidator
     defaults: Defaults
     write_back: WriteBack
-    sample: ServedSample
+    journals: Sequence[Journal]
     uses: UseLedger
+    rules_watch: RulesWatch
     digest: LogDigest
 
 
@@ -88,6 +94,7 @@ async def running(
         stack.push_async_callback(resources.online.close)
         app.state.resources = resources
         await asyncio.gather(resources.catalog.refresh(), resources.online.answers())
+        resources.rules_watch.check()
         await pool.open(wait=False)
         await resources.defaults.refresh()
         await asyncio.to_thread(_import_computations, resources.catalog)
@@ -100,7 +107,10 @@ async def running(
         finally:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WRITES_SECONDS):
-                    await asyncio.gather(resources.write_back.finish(), resources.sample.finish())
+                    await asyncio.gather(
+                        resources.write_back.finish(),
+                        *(journal.finish() for journal in resources.journals),
+                    )
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -122,8 +132,12 @@ def _build(
     catalog = CatalogCache(
         read_catalog, interval=timedelta(seconds=settings.catalog_refresh_seconds)
     )
-    rules = RulesCache(
-        settings.serving_rules, interval=timedelta(seconds=settings.serving_rules_refresh_seconds)
+    rules = RulesCache(settings.serving_rules)
+    rules_watch = RulesWatch(
+        rules,
+        catalog,
+        RulesInstruments(instruments.metrics),
+        interval=timedelta(seconds=settings.serving_rules_refresh_seconds),
     )
     digest, lag = LogDigest(), LoopLag()
     write_back = WriteBack(settings, pool, instruments, digest)
@@ -166,17 +180,25 @@ def _build(
         digest=digest,
     )
     sample, uses = ServedSample(settings, instruments, digest), UseLedger(pool, digest)
+    exposures = Exposures(settings, ExposureInstruments(instruments.metrics), digest)
     store = FeatureStore(
         settings,
         catalog,
-        VersionChoice(catalog, rules, instruments),
+        VersionChoice(catalog, rules, digest),
         (online, offline, on_demand),
         defaults,
-        instruments,
-        (shadows, uses),
-        sample,
-        digest,
+        (
+            instruments.readings,
+            StalenessSample(instruments.readings),
+            ReadingLog(digest),
+            uses,
+            shadows,
+            sample,
+        ),
+        exposures,
     )
+
+    journals = [each for each in (sample.journal, exposures.journal) if each is not None]
 
     async def record_vital_signs() -> None:
         while True:
@@ -195,19 +217,20 @@ def _build(
         invalidator,
         defaults,
         write_back,
-        sample,
+        journals,
         uses,
+        rules_watch,
         digest,
     )
     return resources, (
         catalog.refresh_forever,
-        rules.refresh_forever,
+        rules_watch.run,
         defaults.refresh_forever,
         digest.flush_forever,
         lag.watch,
         record_vital_signs,
         write_back.run,
-        sample.run,
+        *(journal.run for journal in journals),
         uses.run,
         invalidator.watch,
         *[shadows.run] * READERS,

@@ -1,13 +1,13 @@
 """The serving rules in memory: read again when their file changes, kept when it is wrong."""
 
 import asyncio
-from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
 from feature_repo.registry.rules_file import read_rules
 from feature_repo.registry.serving_rules import ServingRules
+from foundation import clock
 from foundation.errors import ConfigurationError
 
 _log = structlog.get_logger()
@@ -21,32 +21,35 @@ class RulesCache:
 
     Args:
         path: Their file; None for no rules.
-        interval: Time between two looks at the file.
+
+    Attributes:
+        current: The rules.
+        loaded_at: Since when it has been these.
+        rejection: What is wrong with the file now; None if nothing is.
 
     Raises:
         ConfigurationError: The file can't be read, or is wrong.
     """
 
-    def __init__(self, path: Path | None, *, interval: timedelta) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._interval = interval
         self.current = _NO_RULES if path is None else read_rules(path)
+        self.loaded_at = clock.now()
+        self.rejection: str | None = None
 
     async def refresh(self) -> None:
-        """Read the file; if it is wrong, keep what there is and say so."""
+        """Read the file; if it is wrong, keep what there is and say so, once."""
         if self._path is None:
             return
         try:
             rules = await asyncio.to_thread(read_rules, self._path)
         except ConfigurationError as error:
-            _log.error("serving_rules_not_read", error=error.message)
+            if error.message != self.rejection:
+                _log.error("serving_rules_not_read", error=error.message)
+            self.rejection = error.message
             return
+        self.rejection = None
         if rules != self.current:
             self.current = rules
+            self.loaded_at = clock.now()
             _log.info("serving_rules_changed", path=str(self._path))
-
-    async def refresh_forever(self) -> None:
-        """Read the file again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(self._interval.total_seconds())
-            await self.refresh()

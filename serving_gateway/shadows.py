@@ -60,6 +60,8 @@ class Shadows:
         digest: Logs what could not be compared.
     """
 
+    needs_times = False
+
     def __init__(
         self,
         rules: RulesCache,
@@ -78,6 +80,10 @@ class Shadows:
         self._digest = digest
         self._waiting: asyncio.Queue[_Task] = asyncio.Queue(_WAITING)
         self._histograms: dict[Pair, PairedHistogram] = {}
+
+    def takes(self) -> bool:
+        """Tell whether there is any candidate."""
+        return bool(self._rules.current.shadows)
 
     def offer(self, reading: Reading) -> None:
         """Take what a request is served, to be compared later, or not at all."""

@@ -62,6 +62,12 @@ def shared_exposition(registry: CollectorRegistry, folder: Path) -> bytes:
         return generate_latest(ours)
 
 
+def living_processes(folder: Path) -> list[int]:
+    """Return the ids of the processes that write to a folder."""
+    # Gauges go with their process; all else is kept.
+    return sorted(_process_id(path) for path in folder.glob("gauge_live*.db"))
+
+
 def fold_past(folder: Path, living: Collection[int]) -> None:
     """
     Keep what dead processes counted, in one file of each kind; forget what they were like.

@@ -24,10 +24,16 @@ class UseLedger:
         digest: Logs counts that could not be written yet.
     """
 
+    needs_times = False
+
     def __init__(self, pool: Pool, digest: LogDigest) -> None:
         self._pool = pool
         self._digest = digest
         self._counts: Counter[tuple[str, str]] = Counter()
+
+    def takes(self) -> bool:
+        """Count every request."""
+        return True
 
     def offer(self, reading: Reading) -> None:
         """Count a request."""

@@ -4,17 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-import structlog
-
 from feature_repo.registry.catalog import Catalog
 from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.serving_rules import Assignment, Choice
 from foundation import clock
 from foundation.errors import UnknownVersion, VersionNotServed
 from serving_gateway.catalog_cache import CatalogCache
-from serving_gateway.instrumentation import Instruments
+from serving_gateway.log_digest import LogDigest
 from serving_gateway.rules_cache import RulesCache
-
-_log = structlog.get_logger()
 
 _NONE_DECLARED: Mapping[str, str] = MappingProxyType({})
 
@@ -36,17 +33,38 @@ class Wish:
 
 
 @dataclass(frozen=True)
+class Exposure:
+    """
+    An experiment that decided what is served.
+
+    Attributes:
+        assignment: The user's place in it.
+        features: The versions that are served because of it.
+    """
+
+    assignment: Assignment
+    features: Sequence[FeatureVersion]
+
+
+@dataclass(frozen=True)
 class Resolved:
     """
     What is served.
 
     Attributes:
         features: One version a feature, in the order of the request.
-        variants: The user's variant of each running experiment.
+        exposures: The experiments that decided on any of them.
     """
 
     features: Sequence[FeatureVersion]
-    variants: Mapping[str, str]
+    exposures: Sequence[Exposure]
+
+    @property
+    def variants(self) -> Mapping[str, str]:
+        """The user's variant of each experiment that decided."""
+        if not self.exposures:
+            return {}
+        return {e.assignment.experiment: e.assignment.variant for e in self.exposures}
 
 
 class VersionChoice:
@@ -56,13 +74,13 @@ class VersionChoice:
     Args:
         catalog: Says which versions exist.
         rules: Say what is pinned and tried.
-        instruments: Count who was exposed to which variant.
+        digest: Logs rules that can't be followed.
     """
 
-    def __init__(self, catalog: CatalogCache, rules: RulesCache, instruments: Instruments) -> None:
+    def __init__(self, catalog: CatalogCache, rules: RulesCache, digest: LogDigest) -> None:
         self._catalog = catalog
         self._rules = rules
-        self._instruments = instruments
+        self._digest = digest
 
     def resolve(
         self,
@@ -87,22 +105,38 @@ class VersionChoice:
         catalog = self._catalog.current
         choice = self._rules.current.choose(wish.user_id, now=clock.now())
         features = []
+        decided: dict[str, tuple[Assignment, list[FeatureVersion]]] = {}
         for name in feature_names:
             wanted = wish.versions.get(name, wish.version)
-            if wanted is None and name in choice.versions:
-                features.append(self._by_rule(catalog, name, choice.versions[name]))
-            else:
-                features.append(catalog.select(name, wanted or declared.get(name)))
-        for experiment, variant in choice.variants.items():
-            self._instruments.count_exposure(experiment, variant)
-            _log.debug("experiment_exposure", experiment=experiment, variant=variant)
-        return Resolved(features, choice.variants)
+            if wanted is not None:
+                features.append(catalog.select(name, wanted))
+                continue
+            feature, assignment = self._by_rules(catalog, name, choice, declared.get(name))
+            features.append(feature)
+            if assignment is not None:
+                decided.setdefault(assignment.experiment, (assignment, []))[1].append(feature)
+        return Resolved(features, [Exposure(*each) for each in decided.values()])
 
-    @staticmethod
-    def _by_rule(catalog: Catalog, name: str, selector: str) -> FeatureVersion:
+    def _by_rules(
+        self, catalog: Catalog, name: str, choice: Choice, declared: str | None
+    ) -> tuple[FeatureVersion, Assignment | None]:
+        """Return the version for who asks for none, and the experiment that decided, if one did."""
+        assignment = choice.assignments.get(name)
+        if assignment is not None and name in assignment.versions:
+            feature = self._followed(catalog, name, assignment.versions[name])
+            if feature is not None:
+                return feature, assignment
+            assignment = None
+        if name in choice.pinned:
+            feature = self._followed(catalog, name, choice.pinned[name])
+            if feature is not None:
+                return feature, assignment
+        return catalog.select(name, declared), assignment
+
+    def _followed(self, catalog: Catalog, name: str, selector: str) -> FeatureVersion | None:
+        """Return what a rule says; None if nothing fits it: nobody is refused because of a rule."""
         try:
             return catalog.select(name, selector)
         except (UnknownVersion, VersionNotServed) as error:
-            # Who asked for no version is not refused because of a rule that has become outdated.
-            _log.warning("serving_rule_not_followed", feature_name=name, error=error.message)
-            return catalog.select(name)
+            self._digest.add("serving_rule_not_followed", feature=name, error=error.message)
+            return None

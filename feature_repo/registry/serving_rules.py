@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Self
+from functools import cached_property
+from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -31,12 +32,33 @@ class Variant(BaseModel):
     )
 
 
+@dataclass(frozen=True)
+class Assignment:
+    """
+    A user's place in an experiment.
+
+    Attributes:
+        experiment: Its name.
+        salt: Its salt.
+        variant: The name of the user's variant.
+        versions: What the variant says of versions, by feature name.
+        is_forced: Whether the rules name the user: whoever tests a variant says nothing of others.
+    """
+
+    experiment: str
+    salt: str
+    variant: str
+    versions: Mapping[str, str]
+    is_forced: bool
+
+
 class Experiment(BaseModel):
     """Different versions for different users, always the same for one of them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Name
+    unit: Literal["user_id"] = Field(default="user_id", description="What is dealt out.")
     salt: str = Field(min_length=1, description="Change it to deal the users out anew.")
     start: AwareDatetime
     end: AwareDatetime
@@ -56,6 +78,17 @@ class Experiment(BaseModel):
         if self.end <= self.start:
             raise ValueError("end: is not after start")
         return self
+
+    @cached_property
+    def feature_names(self) -> frozenset[str]:
+        """The features that it is about: those of which any variant says something."""
+        return frozenset(name for variant in self.variants for name in variant.versions)
+
+    def assign(self, user_id: str) -> Assignment:
+        """Return a user's place in it."""
+        variant = self.variant_of(user_id)
+        is_forced = user_id in self.forced
+        return Assignment(self.name, self.salt, variant.name, variant.versions, is_forced)
 
     def variant_of(self, user_id: str) -> Variant:
         """
@@ -115,21 +148,25 @@ class ServingRules(BaseModel):
         """
         Return what is served to a user.
 
-        Of two running experiments with one feature, the one that stands first decides.
+        Of two running experiments about one feature, the one that stands first decides, for its
+        whole control group, too: else the second one would make a difference between its groups.
 
         Args:
             user_id: Whose experiments apply; None for nobody's.
             now: Current instant.
         """
-        variants: dict[str, str] = {}
-        versions = dict(self.versions)
-        if user_id is not None:
-            for experiment in reversed(self.experiments):
-                if experiment.start <= now < experiment.end:
-                    variant = experiment.variant_of(user_id)
-                    variants[experiment.name] = variant.name
-                    versions |= variant.versions
-        return Choice(versions, variants)
+        if user_id is None or not self.experiments:
+            return self._pinned
+        assignments: dict[str, Assignment] = {}
+        for experiment in reversed(self.experiments):
+            if experiment.start <= now < experiment.end:
+                assignment = experiment.assign(user_id)
+                assignments |= dict.fromkeys(experiment.feature_names, assignment)
+        return Choice(self.versions, assignments)
+
+    @cached_property
+    def _pinned(self) -> "Choice":
+        return Choice(self.versions)
 
 
 @dataclass(frozen=True)
@@ -138,12 +175,12 @@ class Choice:
     What is served to one user.
 
     Attributes:
-        versions: Selectors by feature name, of features for which anything is said.
-        variants: The user's variant of each running experiment.
+        pinned: Selectors by feature name.
+        assignments: By feature name, the user's place in the experiment that decides on it.
     """
 
-    versions: Mapping[str, str]
-    variants: Mapping[str, str]
+    pinned: Mapping[str, str]
+    assignments: Mapping[str, Assignment] = field(default_factory=dict)
 
 
 def reliance(
@@ -164,13 +201,13 @@ def reliance(
     for feature in features:
         by_name.setdefault(feature.feature_name, []).append(feature)
     found: dict[str, list[str]] = {}
-    for feature_name, selector, rule in _said(rules, now):
+    for feature_name, selector, rule in statements(rules, now=now):
         for version in _relied_on(by_name.get(feature_name, []), selector):
             found.setdefault(f"{feature_name}=={version}", []).append(rule)
     return found
 
 
-def _said(rules: ServingRules, now: datetime) -> Iterator[tuple[str, str, str]]:
+def statements(rules: ServingRules, *, now: datetime) -> Iterator[tuple[str, str, str]]:
     """Yield feature name, selector and rule, for all that rules say from now on."""
     for feature_name, selector in rules.versions.items():
         yield feature_name, selector, "a pinned version"

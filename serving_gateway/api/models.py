@@ -25,7 +25,7 @@ Version = Annotated[str, StringConstraints(pattern=SELECTOR)]
 ExactVersion = Annotated[str, StringConstraints(pattern=EXACT)]
 # Of an embedding. Computations are done in 32 bits, which squares of larger ones might not fit.
 Component = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
-ServedFrom = Literal["online", "offline", "on_demand", "default"]
+ServedFrom = Literal["online", "offline", "on_demand", "default", "not_asked"]
 Value = float | str | list[float] | dict[str, float] | None
 
 
@@ -131,10 +131,15 @@ class BatchResponse(BaseModel):
 
     values: dict[str, dict[str, Value]] = Field(description="By entity id, then by feature name.")
     versions: dict[str, str] = Field(description="The version that was read, by feature name.")
-    counts: dict[ServedFrom, int] = Field(description="How many values each tier served.")
+    counts: dict[ServedFrom, int] = Field(
+        description="How many values each tier served; `not_asked`: defaults, for the request does "
+        "not say of which user or query."
+    )
     stale: int = Field(description="How many values are older than tolerated.")
     degraded: bool = Field(description="Whether a tier could not answer, and a lower one stood in.")
-    experiments: dict[str, str] = Field(description="The user's variant of each experiment.")
+    experiments: dict[str, str] = Field(
+        description="The user's variant of each experiment that decided on a version."
+    )
     metadata: dict[str, dict[str, Origin]] | None = Field(
         default=None, description="Of each value, in the form of `values`, if asked for."
     )
@@ -165,10 +170,15 @@ class ServiceResponse(BaseModel):
         description="A row a product: `product_id`, and every feature of the service."
     )
     versions: dict[str, str] = Field(description="The version that was read, by feature name.")
-    counts: dict[ServedFrom, int] = Field(description="How many values each tier served.")
+    counts: dict[ServedFrom, int] = Field(
+        description="How many values each tier served; `not_asked`: defaults, for the request does "
+        "not say of which user or query."
+    )
     stale: int = Field(description="How many values are older than tolerated.")
     degraded: bool = Field(description="Whether a tier could not answer, and a lower one stood in.")
-    experiments: dict[str, str] = Field(description="The user's variant of each experiment.")
+    experiments: dict[str, str] = Field(
+        description="The user's variant of each experiment that decided on a version."
+    )
     metadata: list[dict[str, str | Origin]] | None = Field(
         default=None, description="Of each value, in the form of `rows`, if asked for."
     )

@@ -50,7 +50,9 @@ class ApiKey:
     @cached_property
     def caller(self) -> Caller:
         """Who asks with it."""
-        return Caller(f"key:{self.key_id}", included_scopes(self.scopes), self.expires_at)
+        return Caller(
+            f"key:{self.key_id}", included_scopes(self.scopes), self.expires_at, self.name
+        )
 
     def status(self, now: datetime) -> str:
         """Return `revoked`, `expired` or `active`."""

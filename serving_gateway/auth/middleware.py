@@ -47,9 +47,9 @@ class AuthenticationMiddleware:
                 _log.info("request_refused", reason=error.reason, detail=error.message)
             await answer(error)(scope, receive, send)
             return
-        scope["caller"] = caller.name
+        scope["caller"] = caller.logged_as
         # bound_contextvars would do the same, and look at every other field for it.
-        tokens = structlog.contextvars.bind_contextvars(caller=caller.name)
+        tokens = structlog.contextvars.bind_contextvars(caller=caller.logged_as)
         try:
             await self._app(scope, receive, send)
         finally:

@@ -129,7 +129,12 @@ def test_metrics_count_what_was_served(gateway: httpx.Client, valkey: redis.Redi
     request = f'http_requests_total{{method="POST",route="{BATCH}",status="200"}}'
     for name in (served.format("online"), served.format("default"), request):
         assert after[name] - before.get(name, 0.0) == 1.0
-    assert after['feature_retrieval_duration_seconds_count{tier="online"}'] > 0
+    assert (
+        after[
+            'feature_retrieval_duration_seconds_count{feature_name="popularity_score",tier="online"}'
+        ]
+        > 0
+    )
     assert "feature_catalog_age_seconds" in after
     assert not any("secret-id" in name for name in after)
 

@@ -129,6 +129,6 @@ def test_who_removed_how_much_is_logged(applied: Settings, valkey: redis.Redis) 
         client.headers.update(bearer(key))
         _invalidate(client, feature_name=POPULARITY, entity_ids=["secret"])
     [event] = [event for event in logged if event["event"] == "values_invalidated"]
-    assert event["caller"] == f"key:{id_of(key)}"
+    assert event["caller"] == f"key:{id_of(key)} (test)"
     assert (event["entities"], event["removed"]) == (1, 1)
     assert "secret" not in str(event)

@@ -219,7 +219,7 @@ def test_a_service_without_user_or_query_has_defaults(
     [row] = answer["rows"]
     assert row["search_keyword_score"] == 0
     assert row["user_product_affinity"] is None
-    assert answer["counts"] == {"on_demand": 1, "default": 5}
+    assert answer["counts"] == {"on_demand": 1, "default": 1, "not_asked": 4}
     assert not answer["degraded"]
 
 

@@ -1,5 +1,6 @@
 """Who asks for no version gets what experiments, pinned versions and the catalog say."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,25 @@ def test_an_experiment_decides_for_its_users(client: httpx.Client, rules: Path) 
     before = read_metrics(client)[name]
     url = "/v1/features/popularity_score/values/p1"
     assert client.get(url, params={"user_id": "tester"}).json()["version"] == "2.0.0"
+    explicit = read_batch(client, **ASKED, user_id="tester", version="1.0.0")
+    assert explicit["experiments"] == {}
     assert read_metrics(client)[name] == before + 1
+
+
+def test_who_took_part_is_on_record(
+    applied: Settings, valkey: redis.Redis, rules: Path, tmp_path: Path
+) -> None:
+    """In files that name the user, where the settings ask for them."""
+    valkey.set(redis_keys("popularity_score", "2.0.0", ["p1"])[0], VALUES["2.0.0"], ex=60)
+    rules.write_text(EXPERIMENT)
+    folder = tmp_path / "exposures"
+    settings = applied.model_copy(update={"serving_rules": rules, "exposures_path": folder})
+    with gateway_on(settings) as client:
+        for _ in range(2):
+            assert _version(client, user_id="tester") == "2.0.0"
+    [file] = folder.iterdir()
+    [record] = map(json.loads, file.read_text().splitlines())
+    assert (record["user_id"], record["variant"]) == ("tester", "new")
 
 
 def test_a_file_that_becomes_wrong_changes_nothing(client: httpx.Client, rules: Path) -> None:
@@ -124,9 +143,13 @@ def test_a_file_that_becomes_wrong_changes_nothing(client: httpx.Client, rules: 
 
 def test_a_rule_that_nothing_fits_is_passed_over(client: httpx.Client, rules: Path) -> None:
     """Who asked for nothing is not refused for it."""
-    rules.write_text("versions: {popularity_score: ^7, product_freshness_score: 1.0.0}")
-    _wait(lambda: "popularity_score" in client.get("/v1/features").text)
+    rules.write_text("versions: {popularity_score: 1.0.0}")
+    _wait(lambda: _version(client) == "1.0.0")
+    rules.write_text("versions: {popularity_score: ^7, popularty_score: 1.0.0}")
+    _wait(lambda: read_metrics(client)["feature_serving_rules_unmatched"] == 2)
     assert _version(client) == "1.1.0"
+    rules.write_text("versions: [")
+    _wait(lambda: read_metrics(client)["feature_serving_rules_rejected"] == 1)
 
 
 def test_a_file_that_is_wrong_at_the_start_is_named(rules: Path) -> None:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from psycopg_pool import AsyncConnectionPool
 from structlog.testing import capture_logs
 
@@ -12,15 +14,18 @@ from feature_repo.registry.catalog import Catalog
 from feature_repo.registry.gather import gather_features
 from feature_repo.registry.metadata import FeatureVersion, Status
 from foundation import clock
-from foundation.errors import LimitExceeded
+from foundation.errors import ContractViolation, LimitExceeded
 from foundation.settings import Settings
+from serving_gateway.candidates import Candidates
 from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.columns import Column, Found, nothing_of
 from serving_gateway.deadline import Deadline
 from serving_gateway.defaults import Defaults
+from serving_gateway.exposures import ExposureInstruments, Exposures
 from serving_gateway.feature_store import FeatureStore
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.log_digest import LogDigest
+from serving_gateway.reading_log import ReadingLog
 from serving_gateway.rules_cache import RulesCache
 from serving_gateway.served_sample import ServedSample
 from serving_gateway.shadow_instruments import ShadowInstruments
@@ -87,24 +92,29 @@ async def _store(
     instruments: Instruments | None = None,
     digest: LogDigest | None = None,
     features: Sequence[FeatureVersion] | None = None,
+    services: Mapping[str, Sequence[str]] | None = None,
+    rules: RulesCache | None = None,
 ) -> FeatureStore:
-    deployed = Catalog(features=features or gather_features(), services={})
+    deployed = Catalog(features=features or gather_features(), services=services or {})
     catalog = CatalogCache(lambda: deployed, interval=timedelta(hours=1))
     await catalog.refresh()
     instruments, digest = instruments or Instruments(), digest or LogDigest()
     settings = Settings(max_request_entities=3, max_request_features=2)
-    rules = RulesCache(None, interval=timedelta(hours=1))
+    rules = rules or RulesCache(None)
     shadows = ShadowInstruments(instruments.registry)
     return FeatureStore(
         settings,
         catalog,
-        VersionChoice(catalog, rules, instruments),
+        VersionChoice(catalog, rules, digest),
         tiers,
         Defaults(AsyncConnectionPool(open=False), catalog),
-        instruments,
-        [Shadows(rules, catalog, stored=tiers, computed=(), instruments=shadows, digest=digest)],
-        ServedSample(settings, instruments, digest),
-        digest,
+        [
+            instruments.readings,
+            ReadingLog(digest),
+            Shadows(rules, catalog, stored=tiers, computed=(), instruments=shadows, digest=digest),
+            ServedSample(settings, instruments, digest),
+        ],
+        Exposures(settings, ExposureInstruments(instruments.metrics), digest),
     )
 
 
@@ -173,13 +183,94 @@ async def test_misses_are_added_up_without_ids() -> None:
 
 async def test_deprecated_versions_are_served_and_counted() -> None:
     """Their use can be watched, and callers can be told."""
-    instruments = Instruments()
+    instruments, digest = Instruments(), LogDigest()
     deprecated = _features(status=Status.DEPRECATED, deprecated_at=clock.now())
-    store = await _store(FakeTier("first", {}), instruments=instruments, features=deprecated)
-    answer = await store.read(["a"], NAMES, Wish(versions={POPULARITY: "1.0.0"}))
+    store = await _store(
+        FakeTier("first", {}), instruments=instruments, digest=digest, features=deprecated
+    )
+    with structlog.contextvars.bound_contextvars(caller="key:3f9a (search-team)"):
+        answer = await store.read(["secret"], NAMES, Wish(versions={POPULARITY: "1.0.0"}))
     assert [feature.reference for feature in answer.deprecated] == ["popularity_score==1.0.0"]
     counted = 'feature_deprecated_requests_total{feature_name="popularity_score",version="1.0.0"}'
     assert f"{counted} 1.0" in instruments.exposition().decode()
+    with capture_logs() as logged:
+        digest.flush()
+    [event] = [each for each in logged if each["event"] == "deprecated_version_served"]
+    assert event["feature"] == "popularity_score==1.0.0"
+    assert event["caller"] == "key:3f9a (search-team)"
+    assert "secret" not in str(logged)
+
+
+async def test_what_nobody_was_asked_for_is_no_miss() -> None:
+    """A user that the request does not name is no user without values."""
+    instruments = Instruments()
+    store = await _store(
+        FakeTier("first", {(POPULARITY, "a"): b"0.5"}),
+        instruments=instruments,
+        services={"s_v1": [f"{POPULARITY}==1.1.0", "user_category_affinity==1.0.0"]},
+    )
+    answer = await store.read_service("s_v1", Candidates(["a", "b"]))
+    assert answer.reading.counts == {"first": 1, "default": 1, "not_asked": 1}
+    assert b'"NOT_FOUND"' in answer.origins()
+    exposed = instruments.exposition().decode()
+    labels = 'feature_name="user_category_affinity"'
+    assert f'feature_not_asked_total{{{labels},version="1.0.0"}} 1.0' in exposed
+    assert f"feature_requests_total{{{labels}" not in exposed
+
+
+async def test_each_feature_has_its_latency() -> None:
+    """That of the tiers that were asked for its values."""
+    instruments = Instruments()
+    first = FakeTier("first", {(POPULARITY, "a"): b"0.5"})
+    store = await _store(first, FakeTier("second", {}), instruments=instruments)
+    await store.read(["a"], NAMES)
+    instruments.hand_over()
+    counts = {
+        (name, tier): instruments.registry.get_sample_value(
+            "feature_retrieval_duration_seconds_count", {"feature_name": name, "tier": tier}
+        )
+        for name in NAMES
+        for tier in ("first", "second")
+    }
+    assert counts == {
+        (POPULARITY, "first"): 1.0,
+        (POPULARITY, "second"): None,
+        (FRESHNESS, "first"): 1.0,
+        (FRESHNESS, "second"): 1.0,
+    }
+
+
+def _experiment(folder: Path) -> RulesCache:
+    path = folder / "rules.yaml"
+    path.write_text(
+        """
+experiments:
+  - name: trending
+    salt: a
+    start: 2026-01-01T00:00:00Z
+    end: 2999-01-01T00:00:00Z
+    variants:
+      - {name: control, weight: 1}
+      - {name: new, weight: 1, versions: {popularity_score: 2.0.0}}
+    forced: {tester: new}
+"""
+    )
+    return RulesCache(path)
+
+
+async def test_an_exposure_follows_the_answer(tmp_path: Path) -> None:
+    """Who was refused was exposed to nothing."""
+    instruments = Instruments()
+    store = await _store(
+        FakeTier("first", {}), instruments=instruments, rules=_experiment(tmp_path)
+    )
+    answer = await store.read(["a"], NAMES, Wish(user_id="tester"))
+    assert answer.variants == {"trending": "new"}
+    names = [POPULARITY, "user_product_affinity"]
+    with pytest.raises(ContractViolation):
+        await store.read(["a"], names, Wish(user_id="tester"))
+    counted = 'feature_experiment_exposures_total{experiment="trending",variant="new"} 1.0'
+    assert counted in instruments.exposition().decode()
 
 
 async def test_repeated_ids_and_names_count_once() -> None:

@@ -36,10 +36,10 @@ def _reading(text: bytes, *, count: int = 1) -> Reading:
 @contextlib.asynccontextmanager
 async def _writing(sample: ServedSample) -> AsyncIterator[None]:
     """Let it write in the block, and all that waits at its end."""
-    task = asyncio.create_task(sample.run())
+    task = asyncio.create_task(sample.journal.run())
     try:
         yield
-        await sample.finish()
+        await sample.journal.finish()
     finally:
         task.cancel()
 
@@ -62,7 +62,7 @@ async def test_what_the_disk_can_not_take_is_dropped(tmp_path: Path) -> None:
         sample.offer(vectors)
     assert _counted(instruments, "dropped") == 4_000
     async with _writing(sample):
-        await sample.finish()
+        await sample.journal.finish()
         sample.offer(_reading(b"[1.0]"))
     assert _counted(instruments, "written") == 6_001
     assert len(_answers(tmp_path)) == 6_001
@@ -74,10 +74,10 @@ async def test_half_a_line_is_taken_back(tmp_path: Path) -> None:
     sample = _sample(tmp_path, instruments)
     async with _writing(sample):
         sample.offer(_reading(b"[1.0]"))
-        await sample.finish()
+        await sample.journal.finish()
         sample.offer(_reading(b"[%b0]" % (b"0.123," * 20_000)))
         with _files_no_longer_than(50_000):
-            await sample.finish()
+            await sample.journal.finish()
         sample.offer(_reading(b"[2.0]"))
     assert [answer.value for answer in _answers(tmp_path)] == [[1.0], [2.0]]
     assert _counted(instruments, "failed") == 1

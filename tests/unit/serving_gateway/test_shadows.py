@@ -65,7 +65,7 @@ async def _shadows(
     )
     await catalog.refresh()
     return Shadows(
-        RulesCache(path, interval=timedelta(hours=1)),
+        RulesCache(path),
         catalog,
         stored=(tier,),
         computed=(),

@@ -1,6 +1,7 @@
 """Users are dealt out evenly, independently, and always the same way."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from feature_repo.registry.serving_rules import ServingRules
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = START + timedelta(days=14)
-USERS = [f"user_{n}" for n in range(200_000)]
+USERS = [f"user_{n}" for n in range(1_000_000)]
 
 
 def _experiment(name: str = "trending", **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
@@ -33,14 +34,14 @@ def _rules(*experiments: dict[str, Any], **fields: Any) -> ServingRules:  # noqa
     return ServingRules.model_validate({"experiments": list(experiments), **fields})
 
 
-def _variants(experiment: dict[str, Any]) -> list[str]:
+def _variants(experiment: dict[str, Any], users: Sequence[str]) -> list[str]:
     [made] = _rules(experiment).experiments
-    return [made.variant_of(user).name for user in USERS]
+    return [made.variant_of(user).name for user in users]
 
 
 def test_users_are_spread_by_weight() -> None:
-    """A chi-squared test finds nothing."""
-    counts = Counter(_variants(_experiment()))
+    """A chi-squared test over a million of them finds nothing."""
+    counts = Counter(_variants(_experiment(unit="user_id"), USERS))
     expected = {"control": len(USERS) * 0.75, "new": len(USERS) * 0.25}
     found = chisquare([counts[name] for name in expected], list(expected.values()))
     assert found.pvalue > 0.001
@@ -49,7 +50,9 @@ def test_users_are_spread_by_weight() -> None:
 @pytest.mark.parametrize("other", [_experiment("other"), _experiment(salt="2")])
 def test_experiments_are_independent(other: dict[str, Any]) -> None:
     """Neither another name nor another salt gives related variants."""
-    pairs = Counter(zip(_variants(_experiment()), _variants(other), strict=True))
+    users = USERS[:200_000]
+    variants = (_variants(experiment, users) for experiment in (_experiment(), other))
+    pairs = Counter(zip(*variants, strict=True))
     table = [[pairs[a, b] for b in ("control", "new")] for a in ("control", "new")]
     assert chi2_contingency(table).pvalue > 0.001
 
@@ -69,20 +72,28 @@ def test_rules_choose_versions() -> None:
     )
     pinned = {"popularity_score": "~1.0", "user_activity_level": "^1"}
     tester = rules.choose("tester", now=START)
-    assert tester.versions == {**pinned, "popularity_score": "1.1.0"}
-    assert tester.variants == {"trending": "new"}
-    assert rules.choose("other", now=START).versions == pinned
+    assert tester.pinned == pinned
+    assert set(tester.assignments) == {"popularity_score"}
+    assignment = tester.assignments["popularity_score"]
+    assert (assignment.experiment, assignment.variant) == ("trending", "new")
+    assert (assignment.versions, assignment.is_forced) == ({"popularity_score": "1.1.0"}, True)
+    other = rules.choose("other", now=START).assignments["popularity_score"]
+    assert (other.variant, other.versions) == ("control", {})
     for nobody in (rules.choose(None, now=START), rules.choose("tester", now=END)):
-        assert (nobody.versions, nobody.variants) == (pinned, {})
+        assert (nobody.pinned, nobody.assignments) == (pinned, {})
 
 
-def test_the_first_of_two_experiments_decides() -> None:
-    """Both count as running."""
+@pytest.mark.parametrize("group", ["new", "control"])
+def test_the_first_of_two_experiments_decides(group: str) -> None:
+    """For both of its groups; about what it says nothing of, the other one does."""
     other = _experiment("other", forced={"tester": "new"})
     other["variants"][1]["versions"] = {"popularity_score": "2.0.0", "user_activity_level": "^1"}
-    choice = _rules(_experiment(forced={"tester": "new"}), other).choose("tester", now=START)
-    assert choice.versions == {"popularity_score": "1.1.0", "user_activity_level": "^1"}
-    assert choice.variants == {"trending": "new", "other": "new"}
+    rules = _rules(_experiment(forced={"tester": group}), other)
+    assignments = rules.choose("tester", now=START).assignments
+    assert {name: (each.experiment, each.variant) for name, each in assignments.items()} == {
+        "popularity_score": ("trending", group),
+        "user_activity_level": ("other", "new"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -94,7 +105,8 @@ def test_the_first_of_two_experiments_decides() -> None:
         ({"variants": [{"name": "a", "weight": 1}] * 2}, "comes twice"),
         ({"variants": [{"name": "a", "weight": 0}] * 2}, "greater than 0"),
         ({"start": "2026-11-01T00:00:00"}, "timezone"),
-        ({"unit": "session"}, "Extra inputs"),
+        ({"unit": "session"}, "Input should be 'user_id'"),
+        ({"units": "user_id"}, "Extra inputs"),
     ],
 )
 def test_wrong_experiments_are_refused(changes: dict[str, Any], message: str) -> None:

@@ -58,7 +58,10 @@ async def test_failures_in_a_row_keep_reads_off() -> None:
     assert patient.calls == 2
     assert guard.is_open()
     assert [entry["event"] for entry in logged] == ["tier_given_up"]
-    assert 'feature_tier_unavailable_total{tier="tier"} 4.0' in instruments.exposition().decode()
+    assert (
+        'feature_tier_unavailable_total{computation="",tier="tier"} 4.0'
+        in instruments.exposition().decode()
+    )
     patient.is_sick = False
     await asyncio.sleep(0.06)
     assert await _is_good(guard, patient)

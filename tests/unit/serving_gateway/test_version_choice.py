@@ -1,0 +1,109 @@
+"""Who asks for no version gets what the rules say; what did not decide is not told of."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from structlog.testing import capture_logs
+
+from feature_repo.registry.catalog import Catalog
+from feature_repo.registry.gather import gather_features
+from serving_gateway.catalog_cache import CatalogCache
+from serving_gateway.log_digest import LogDigest
+from serving_gateway.rules_cache import RulesCache
+from serving_gateway.version_choice import Resolved, VersionChoice, Wish
+
+POPULARITY, FRESHNESS = "popularity_score", "product_freshness_score"
+
+
+def _experiment(name: str, versions: Mapping[str, str]) -> dict[str, object]:
+    """Return an experiment whose variant `new` says something of versions, for users so called."""
+    return {
+        "name": name,
+        "salt": "1",
+        "start": "2026-01-01T00:00:00Z",
+        "end": "2999-01-01T00:00:00Z",
+        "variants": [
+            {"name": "control", "weight": 1},
+            {"name": "new", "weight": 1, "versions": dict(versions)},
+        ],
+        "forced": {"control": "control", "new": "new"},
+    }
+
+
+RULES = {
+    "versions": {POPULARITY: "1.0.0"},
+    "experiments": [_experiment("trending", {POPULARITY: "2.0.0"})],
+}
+
+
+async def _choice(
+    folder: Path, rules: Mapping[str, object], digest: LogDigest | None = None
+) -> VersionChoice:
+    path = folder / "rules.yaml"
+    path.write_text(yaml.safe_dump(rules))
+    deployed = Catalog(features=gather_features(), services={})
+    catalog = CatalogCache(lambda: deployed, interval=timedelta(hours=1))
+    await catalog.refresh()
+    return VersionChoice(catalog, RulesCache(path), digest or LogDigest())
+
+
+def _served(resolved: Resolved) -> list[str]:
+    return [feature.version for feature in resolved.features]
+
+
+@pytest.mark.parametrize(
+    ("user", "version", "variants"),
+    [
+        ("new", "2.0.0", {"trending": "new"}),
+        ("control", "1.0.0", {"trending": "control"}),
+        (None, "1.0.0", {}),
+    ],
+)
+async def test_an_experiment_decides_for_both_its_groups(
+    tmp_path: Path, user: str | None, version: str, variants: Mapping[str, str]
+) -> None:
+    """The control group is exposed to it, too: it gets what it would get without."""
+    choice = await _choice(tmp_path, RULES)
+    resolved = choice.resolve([POPULARITY, FRESHNESS], Wish(user_id=user))
+    assert _served(resolved) == [version, "1.0.0"]
+    assert resolved.variants == variants
+    assert [[f.feature_name for f in e.features] for e in resolved.exposures] == [
+        [POPULARITY] for _ in variants
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "wish"),
+    [
+        ([FRESHNESS], Wish(user_id="new")),
+        ([POPULARITY], Wish(version="1.0.0", user_id="new")),
+        ([POPULARITY, FRESHNESS], Wish(versions={POPULARITY: "1.0.0"}, user_id="new")),
+    ],
+    ids=["another feature", "a version of all", "a version of one"],
+)
+async def test_what_did_not_decide_is_no_exposure(
+    tmp_path: Path, names: list[str], wish: Wish
+) -> None:
+    """The request was not about its feature, or said which version itself."""
+    resolved = (await _choice(tmp_path, RULES)).resolve(names, wish)
+    assert (resolved.exposures, resolved.variants) == ([], {})
+
+
+async def test_a_variant_that_nothing_fits_is_no_exposure(tmp_path: Path) -> None:
+    """What is pinned is served, then what the service declares; the log tells how often."""
+    rules = {**RULES, "experiments": [_experiment("trending", {POPULARITY: "^7"})]}
+    digest = LogDigest()
+    choice = await _choice(tmp_path, rules, digest)
+    for _ in range(3):
+        resolved = choice.resolve([POPULARITY], Wish(user_id="new"))
+        assert (_served(resolved), resolved.variants) == (["1.0.0"], {})
+    with capture_logs() as logged:
+        digest.flush()
+    assert [(each["event"], each["count"]) for each in logged] == [("serving_rule_not_followed", 3)]
+    choice = await _choice(tmp_path, {"versions": {POPULARITY: "^7"}})
+    declared = {POPULARITY: "1.0.0"}
+    assert _served(choice.resolve([POPULARITY], Wish(), declared=declared)) == ["1.0.0"]
+    assert _served(choice.resolve([POPULARITY], Wish())) == ["1.1.0"]
