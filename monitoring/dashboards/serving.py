@@ -167,7 +167,9 @@ def serving() -> dashboard.Dashboard:
             states(
                 "State of the tiers",
                 "Red while reads are kept off one.",
-                query("max by (tier) (feature_tier_state)", "{{tier}}"),
+                query(
+                    "max by (tier, computation) (feature_tier_state)", "{{tier}} {{computation}}"
+                ),
                 well="reads",
                 ill="kept off",
             )

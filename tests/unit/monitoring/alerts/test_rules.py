@@ -128,8 +128,8 @@ CASES = [
     ),
     Case(
         "OnDemandTierOpen",
-        {'feature_tier_state{tier="on_demand:f==1.0.0"}': phases(0, 1, 0)},
-        {"tier": "on_demand:f==1.0.0", "severity": "warning"},
+        {'feature_tier_state{tier="on_demand", computation="f==1.0.0"}': phases(0, 1, 0)},
+        {"computation": "f==1.0.0", "severity": "warning"},
     ),
     Case(
         "DeprecatedVersionUsed",
