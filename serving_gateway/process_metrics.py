@@ -1,6 +1,7 @@
 """What the operating system says of the gateway's processes, and which build they run."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from importlib.metadata import version
 
 from prometheus_client import (
@@ -39,7 +40,7 @@ class ProcessMetrics:
             return
         found: dict[str, Metric] = {}
         for process_id in self._process_ids:
-            collector = ProcessCollector(pid=lambda of=process_id: of, registry=CollectorRegistry())
+            collector = ProcessCollector(pid=partial(int, process_id), registry=CollectorRegistry())
             for metric in collector.collect():
                 kept = found.setdefault(
                     metric.name, Metric(metric.name, metric.documentation, metric.type)

@@ -1,24 +1,21 @@
-"""What a running gateway holds, from its start to its end."""
+"""What a running gateway is made of, put together."""
 
 import asyncio
-import contextlib
-import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
-import structlog
-from fastapi import FastAPI, Request
+from starlette.requests import Request
 
 from feature_repo.registry.catalog import Catalog
-from foundation.errors import DefinitionError
-from foundation.postgres import Pool, connection_pool
-from foundation.redis import AsyncClient, connect_async
+from foundation.postgres import Pool
+from foundation.redis import AsyncClient
 from foundation.settings import Settings
 from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.defaults import Defaults
 from serving_gateway.exposures import ExposureInstruments, Exposures
-from serving_gateway.feature_store import FeatureStore
+from serving_gateway.feature_store import FeatureStore, Observer
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.invalidation import Invalidator
 from serving_gateway.journal import Journal
@@ -39,21 +36,38 @@ from serving_gateway.use_ledger import UseLedger
 from serving_gateway.version_choice import VersionChoice
 from serving_gateway.write_back import WriteBack
 from transformations.embedding import Embed
-from transformations.embedding.process import open_embedder
-from transformations.on_demand import is_computable
-
-_log = structlog.get_logger()
 
 _VITAL_SIGNS_SECONDS = 0.5
-_RESTART_SECONDS = 1.0
-_LAST_WRITES_SECONDS = 2.0
 # A read that has lost its budget may still end well for the next who asks, but not for ever.
 _BUDGETS_PER_FLIGHT = 10
+
+Work = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Connections:
+    """
+    What has been opened.
+
+    Attributes:
+        client: Of Redis.
+        pool: Connections to PostgreSQL.
+        embed: Turns texts into vectors; may block.
+    """
+
+    client: AsyncClient
+    pool: Pool
+    embed: Embed
 
 
 @dataclass(frozen=True)
 class Resources:
-    """The parts that requests need."""
+    """
+    The parts that requests need, and those that are looked after from start to end.
+
+    Attributes:
+        background: What runs beside requests until the end.
+    """
 
     settings: Settings
     pool: Pool
@@ -68,6 +82,25 @@ class Resources:
     uses: UseLedger
     rules_watch: RulesWatch
     digest: LogDigest
+    background: Sequence[Work]
+
+
+class Watchers(NamedTuple):
+    """What takes note of readings, and what that needs."""
+
+    observers: Sequence[Observer]
+    exposures: Exposures
+    journals: Sequence[Journal]
+    uses: UseLedger
+    background: Sequence[Work]
+
+
+class Chain(NamedTuple):
+    """The tiers, in the order in which they are asked."""
+
+    online: OnlineTier
+    offline: OfflineTier
+    on_demand: OnDemandTier
 
 
 def resources_of(request: Request) -> Resources:
@@ -76,118 +109,81 @@ def resources_of(request: Request) -> Resources:
     return resources
 
 
-@contextlib.asynccontextmanager
-async def running(
-    app: FastAPI,
+def build_resources(
     settings: Settings,
     instruments: Instruments,
     read_catalog: Callable[[], Catalog],
-) -> AsyncIterator[None]:
-    """Open the resources of an application in its own process, and close them at its end."""
-    async with contextlib.AsyncExitStack() as stack:
-        pool = connection_pool(settings)
-        stack.push_async_callback(pool.close)
-        client = connect_async(settings)
-        stack.push_async_callback(client.aclose)
-        embed = stack.enter_context(open_embedder(settings))
-        resources, background = _build(settings, instruments, read_catalog, client, pool, embed)
-        stack.push_async_callback(resources.online.close)
-        app.state.resources = resources
-        await asyncio.gather(resources.catalog.refresh(), resources.online.answers())
-        resources.rules_watch.check()
-        await pool.open(wait=False)
-        await resources.defaults.refresh()
-        await asyncio.to_thread(_import_computations, resources.catalog)
-        # A collection over all that Feast imported would stall requests for a tenth of a second.
-        gc.collect()
-        gc.freeze()
-        tasks = [asyncio.create_task(_kept_up(each)) for each in background]
-        try:
-            yield
-        finally:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_WRITES_SECONDS):
-                    await asyncio.gather(
-                        resources.write_back.finish(),
-                        *(journal.finish() for journal in resources.journals),
-                    )
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await resources.uses.flush()
-            resources.digest.flush()
-            instruments.hand_over()
-            resources.write_back.close()
-
-
-def _build(
-    settings: Settings,
-    instruments: Instruments,
-    read_catalog: Callable[[], Catalog],
-    client: AsyncClient,
-    pool: Pool,
-    embed: Embed,
-) -> tuple[Resources, Sequence[Callable[[], Awaitable[None]]]]:
-    """Return the parts, and what runs beside requests until the end."""
-    catalog = CatalogCache(
-        read_catalog, interval=timedelta(seconds=settings.catalog_refresh_seconds)
-    )
-    rules = RulesCache(settings.serving_rules)
-    rules_watch = RulesWatch(
-        rules,
-        catalog,
-        RulesInstruments(instruments.metrics),
-        interval=timedelta(seconds=settings.serving_rules_refresh_seconds),
-    )
+    connections: Connections,
+) -> Resources:
+    """Put the parts together; nothing runs yet."""
+    pool = connections.pool
     digest, lag = LogDigest(), LoopLag()
+    interval = timedelta(seconds=settings.catalog_refresh_seconds)
+    catalog = CatalogCache(read_catalog, interval=interval)
     write_back = WriteBack(settings, pool, instruments, digest)
-
-    def guard(name: str, budget_seconds: float) -> Guard:
-        policy = GuardPolicy(
-            budget_seconds, settings.breaker_failures, settings.breaker_recovery_seconds
-        )
-        return Guard(name, policy, lag, instruments, digest)
-
-    online = OnlineTier(
-        client,
-        connections=settings.redis_max_connections,
-        guard=guard(OnlineTier.name, settings.redis_timeout_seconds),
+    chain = _chain(settings, instruments, connections, catalog, write_back, digest, lag)
+    rules = RulesCache(settings.serving_rules)
+    interval = timedelta(seconds=settings.serving_rules_refresh_seconds)
+    rules_watch = RulesWatch(
+        rules, catalog, RulesInstruments(instruments.metrics), interval=interval
     )
-    offline = OfflineTier(
-        pool,
-        guard=guard(OfflineTier.name, settings.postgres_timeout_seconds),
+    watchers = _watchers(settings, instruments, pool, catalog, rules, chain, digest)
+    versions, defaults = VersionChoice(catalog, rules, digest), Defaults(pool, catalog)
+    flights = (chain.offline.flights, chain.on_demand.flights)
+    invalidator = Invalidator(settings, pool, connections.client, catalog, flights)
+    return Resources(
+        settings=settings,
+        pool=pool,
+        store=FeatureStore(
+            settings, catalog, versions, chain, defaults, watchers.observers, watchers.exposures
+        ),
+        catalog=catalog,
+        instruments=instruments,
+        online=chain.online,
+        invalidator=invalidator,
+        defaults=defaults,
         write_back=write_back,
-        absent_seconds=settings.absent_seconds,
-        limit_seconds=settings.postgres_timeout_seconds * _BUDGETS_PER_FLIGHT,
+        journals=watchers.journals,
+        uses=watchers.uses,
+        rules_watch=rules_watch,
+        digest=digest,
+        background=(
+            catalog.refresh_forever,
+            rules_watch.run,
+            defaults.refresh_forever,
+            digest.flush_forever,
+            lag.watch,
+            _vital_signs(instruments, catalog, lag),
+            write_back.run,
+            invalidator.watch,
+            *watchers.background,
+        ),
     )
-    on_demand = OnDemandTier(
-        pool,
-        catalog,
-        embed,
-        make_guard=lambda name: guard(name, settings.on_demand_timeout_seconds),
-        write_back=write_back,
-        absent_seconds=settings.absent_seconds,
-        limit_seconds=settings.on_demand_timeout_seconds * _BUDGETS_PER_FLIGHT,
-    )
-    invalidator = Invalidator(settings, pool, client, catalog, (offline.flights, on_demand.flights))
-    defaults = Defaults(pool, catalog)
+
+
+def _watchers(
+    settings: Settings,
+    instruments: Instruments,
+    pool: Pool,
+    catalog: CatalogCache,
+    rules: RulesCache,
+    chain: Chain,
+    digest: LogDigest,
+) -> Watchers:
     shadows = Shadows(
         rules,
         catalog,
-        stored=(online, offline),
-        computed=(on_demand,),
+        stored=(chain.online, chain.offline),
+        computed=(chain.on_demand,),
         instruments=ShadowInstruments(instruments.registry),
         digest=digest,
     )
-    sample, uses = ServedSample(settings, instruments, digest), UseLedger(pool, digest)
+    uses = UseLedger(pool, digest)
+    sample = ServedSample(settings, instruments, digest)
     exposures = Exposures(settings, ExposureInstruments(instruments.metrics), digest)
-    store = FeatureStore(
-        settings,
-        catalog,
-        VersionChoice(catalog, rules, digest),
-        (online, offline, on_demand),
-        defaults,
-        (
+    journals = [journal for journal in (sample.journal, exposures.journal) if journal is not None]
+    return Watchers(
+        observers=(
             instruments.readings,
             StalenessSample(instruments.readings),
             ReadingLog(digest),
@@ -195,11 +191,53 @@ def _build(
             shadows,
             sample,
         ),
-        exposures,
+        exposures=exposures,
+        journals=journals,
+        uses=uses,
+        background=(uses.run, *(each.run for each in journals), *[shadows.run] * READERS),
     )
 
-    journals = [each for each in (sample.journal, exposures.journal) if each is not None]
 
+def _chain(
+    settings: Settings,
+    instruments: Instruments,
+    connections: Connections,
+    catalog: CatalogCache,
+    write_back: WriteBack,
+    digest: LogDigest,
+    lag: LoopLag,
+) -> Chain:
+    def guard(name: str, budget_seconds: float) -> Guard:
+        policy = GuardPolicy(
+            budget_seconds, settings.breaker_failures, settings.breaker_recovery_seconds
+        )
+        return Guard(name, policy, lag, instruments, digest)
+
+    online = OnlineTier(
+        connections.client,
+        connections=settings.redis_max_connections,
+        guard=guard(OnlineTier.name, settings.redis_timeout_seconds),
+    )
+    offline = OfflineTier(
+        connections.pool,
+        guard=guard(OfflineTier.name, settings.postgres_timeout_seconds),
+        write_back=write_back,
+        absent_seconds=settings.absent_seconds,
+        limit_seconds=settings.postgres_timeout_seconds * _BUDGETS_PER_FLIGHT,
+    )
+    on_demand = OnDemandTier(
+        connections.pool,
+        catalog,
+        connections.embed,
+        make_guard=lambda name: guard(name, settings.on_demand_timeout_seconds),
+        write_back=write_back,
+        absent_seconds=settings.absent_seconds,
+        limit_seconds=settings.on_demand_timeout_seconds * _BUDGETS_PER_FLIGHT,
+    )
+    return Chain(online, offline, on_demand)
+
+
+def _vital_signs(instruments: Instruments, catalog: CatalogCache, lag: LoopLag) -> Work:
     async def record_vital_signs() -> None:
         while True:
             instruments.record_vital_signs(
@@ -207,51 +245,4 @@ def _build(
             )
             await asyncio.sleep(_VITAL_SIGNS_SECONDS)
 
-    resources = Resources(
-        settings,
-        pool,
-        store,
-        catalog,
-        instruments,
-        online,
-        invalidator,
-        defaults,
-        write_back,
-        journals,
-        uses,
-        rules_watch,
-        digest,
-    )
-    return resources, (
-        catalog.refresh_forever,
-        rules_watch.run,
-        defaults.refresh_forever,
-        digest.flush_forever,
-        lag.watch,
-        record_vital_signs,
-        write_back.run,
-        *(journal.run for journal in journals),
-        uses.run,
-        invalidator.watch,
-        *[shadows.run] * READERS,
-    )
-
-
-async def _kept_up(work: Callable[[], Awaitable[None]]) -> None:
-    """Do work that never ends; should it fail all the same, say so and start it again."""
-    while True:
-        try:
-            await work()
-        except Exception:  # noqa: BLE001 - what nobody foresaw must not end it for good
-            _log.error("background_work_failed", work=work.__qualname__, exc_info=True)
-            await asyncio.sleep(_RESTART_SECONDS)
-
-
-def _import_computations(catalog: CatalogCache) -> None:
-    """Import now what the first request would wait for."""
-    if catalog.is_loaded:
-        for feature in catalog.current.features:
-            try:
-                is_computable(feature)
-            except DefinitionError as error:
-                _log.warning("computation_missing", feature=feature.reference, error=str(error))
+    return record_vital_signs

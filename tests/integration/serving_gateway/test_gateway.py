@@ -5,13 +5,10 @@ import dataclasses
 import httpx
 import pytest
 import redis
-from fastapi import FastAPI
 
 from feature_repo.registry.catalog import read_catalog
 from foundation.settings import Settings
-from serving_gateway.feature_store import FeatureStore
-from serving_gateway.instrumentation import Instruments
-from serving_gateway.resources import Resources, running
+from serving_gateway import FeatureStore, open_feature_store
 from tests.integration.serving_gateway.conftest import (
     BATCH,
     gateway_on,
@@ -146,12 +143,10 @@ def test_ready_and_healthy(gateway: httpx.Client) -> None:
 
 
 async def test_the_interface_of_the_specification(applied: Settings, valkey: redis.Redis) -> None:
-    """The class answers like the routes, with Python values."""
+    """The class answers like the routes, with Python values, and without HTTP."""
     store_value(valkey, "popularity_score", "p1", "0.87")
-    app = FastAPI()
-    async with running(app, applied, Instruments(), read_catalog):
-        resources: Resources = app.state.resources
-        store: FeatureStore = resources.store
+    async with open_feature_store(applied) as store:
+        assert isinstance(store, FeatureStore)
         assert await store.get_feature("p1", "popularity_score") == 0.87
         assert await store.get_feature("p1", "product_freshness_score", "1.0.0") is None
         assert await store.batch_get_features(["p1", "p2"], ["popularity_score"]) == {
