@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Request
 
 from serving_gateway.api.documentation import problems
 from serving_gateway.api.examples import INVALIDATION
-from serving_gateway.api.models import InvalidationRequest, InvalidationResponse
+from serving_gateway.api.models.administration import InvalidationRequest, InvalidationResponse
 from serving_gateway.auth.access import requires
 from serving_gateway.auth.scopes import AccessScope
 from serving_gateway.invalidation import Invalidation

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from serving_gateway.api.models import FieldError, Problem
+from serving_gateway.api.models.problems import FieldError, Problem
 
 Json = dict[str, Any]
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request, Response
 from foundation.errors import UnknownFeature, UnknownService
 from serving_gateway.api.documentation import DEPRECATION_HEADERS, problems
 from serving_gateway.api.examples import FEAST
-from serving_gateway.api.feast_models import FeastRequest, FeastResponse
 from serving_gateway.api.headers import answer_headers, deadline_of
+from serving_gateway.api.models.feast import FeastRequest, FeastResponse
 from serving_gateway.api.short_cut import direct, read_body
 from serving_gateway.feast_answer import NO_VALUE, feast_answer
 from serving_gateway.feast_plan import plan_read

@@ -11,19 +11,16 @@ from serving_gateway.answers import EntityAnswer, RowAnswer
 from serving_gateway.api.documentation import DEPRECATION_HEADERS, problems
 from serving_gateway.api.examples import BATCH, SERVICE
 from serving_gateway.api.headers import TIMEOUT_PARAMETER, answer_headers, deadline_of
-from serving_gateway.api.models import (
+from serving_gateway.api.models.catalog import CatalogQuery, CatalogResponse, FeatureResponse
+from serving_gateway.api.models.fields import EntityId, FeatureName
+from serving_gateway.api.models.values import (
     BatchRequest,
     BatchResponse,
-    CatalogQuery,
-    CatalogResponse,
-    EntityId,
-    FeatureName,
-    FeatureResponse,
     Origin,
     ServiceRequest,
     ServiceResponse,
+    ValueQuery,
     ValueResponse,
-    Version,
 )
 from serving_gateway.api.short_cut import direct, read_body
 from serving_gateway.candidates import Candidates
@@ -150,46 +147,37 @@ async def read_value(
             examples=["prod_123"],
         ),
     ],
-    version: Annotated[
-        Version | None,
-        Query(
-            description="Exactly (`1.0.0`), a range (`^1`, `~1.2`) or `latest`; without it, "
-            "experiments and pinned versions decide.",
-            examples=["1.0.0"],
-        ),
-    ] = None,
-    user_id: Annotated[
-        EntityId | None, Query(description="Whose experiments apply.", examples=["user_456"])
-    ] = None,
-    *,
-    metadata: Annotated[
-        bool, Query(description="Whether to tell where the value comes from.", examples=[True])
-    ] = False,
+    wanted: Annotated[ValueQuery, Query()],
 ) -> ValueResponse:
     """Return one value; if no tier has it, the feature's default, or null."""
     answer = await resources_of(request).store.read(
         [entity_id],
         [feature_name],
-        Wish(version, user_id=user_id),
-        is_timed=metadata,
+        Wish(wanted.version, user_id=wanted.user_id),
+        is_timed=wanted.metadata,
         deadline=deadline_of(request),
     )
     response.headers.update(answer_headers(answer))
+    value = _single_value(answer)
+    if wanted.metadata:
+        origin = orjson.loads(answer.origins())[entity_id][feature_name]
+        value.metadata = Origin.model_validate(origin)
+    return value
+
+
+def _single_value(answer: EntityAnswer) -> ValueResponse:
+    [entity_id] = answer.entity_ids
     [collected] = answer.reading.columns
     [part] = collected.parts
-    value = ValueResponse(
+    return ValueResponse(
         entity_id=entity_id,
-        feature_name=feature_name,
+        feature_name=collected.column.feature.feature_name,
         version=collected.column.feature.version,
         value=orjson.loads(collected.value_texts()[0]),
         served_from=part.tier,
         stale=bool(part.stale_rows),
         degraded=answer.reading.is_degraded,
     )
-    if metadata:
-        origin = orjson.loads(answer.origins())[entity_id][feature_name]
-        value.metadata = Origin.model_validate(origin)
-    return value
 
 
 def _answer(

@@ -14,7 +14,7 @@ from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.run_facts import LAST_RUNS, RunFacts, last_runs_parameters, run_facts
 from foundation.postgres import Pool
 from serving_gateway.api.documentation import problems
-from serving_gateway.api.models import Affected, ImpactResponse, LineageResponse
+from serving_gateway.api.models.lineage import Affected, ImpactResponse, LineageResponse
 from serving_gateway.resources import resources_of
 
 _log = structlog.get_logger()

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response, status
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from serving_gateway.api.examples import METRICS
-from serving_gateway.api.models import Health, Readiness
+from serving_gateway.api.models.operations import Health, Readiness
 from serving_gateway.auth.access import OPEN
 from serving_gateway.auth.authenticator import Authenticator
 from serving_gateway.departure import departure_of

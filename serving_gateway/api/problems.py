@@ -26,7 +26,7 @@ from foundation.errors import (
     UnknownVersion,
     VersionNotServed,
 )
-from serving_gateway.api.models import FieldError, Problem
+from serving_gateway.api.models.problems import FieldError, Problem
 
 _log = structlog.get_logger()
 

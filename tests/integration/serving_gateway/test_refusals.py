@@ -18,6 +18,7 @@ ASKED = b'{"entity_ids": ["p1"], "feature_names": ["popularity_score"]}'
         ("/v1/features/popularity/values/p1", 404, "popularity_score"),
         ("/v1/features/popularity_score/values/p1?version=9.0.0", 404, "1.0.0 (active)"),
         ("/v1/features/popularity_score/values/p1?version=new", 422, "version"),
+        ("/v1/features/popularity_score/values/p1?verson=1.0.0", 422, "verson"),
         ("/v1/features/popularity_score/values/", 422, "entity_id"),
         ("/v2", 404, "/docs"),
         ("/v1/features/batch/", 404, "batch"),

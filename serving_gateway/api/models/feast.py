@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
-from serving_gateway.api.models import Value
+from serving_gateway.api.models.fields import Value
 from serving_gateway.feast_plan import EntityValue
 
 _SCALARS = {str, int, float, bool, type(None)}
