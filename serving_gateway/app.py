@@ -13,6 +13,7 @@ from foundation.tracing import traced
 from serving_gateway.api import administration, feast, features, lineage, operations, problems
 from serving_gateway.api.access_log import AccessLog
 from serving_gateway.api.documentation import TAGS
+from serving_gateway.api.documentation_page import add_documentation_page
 from serving_gateway.api.middleware import RequestMiddleware
 from serving_gateway.api.short_cut import ShortCut
 from serving_gateway.auth.access import GuardedApp
@@ -104,6 +105,8 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) ->
         description=_DESCRIPTION,
         openapi_tags=TAGS,
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         # It would look for a configuration of OpenTelemetry at each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -113,5 +116,6 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) ->
     app.include_router(lineage.router)
     app.include_router(administration.router)
     app.include_router(operations.router)
+    add_documentation_page(app)
     problems.install(app)
     return app

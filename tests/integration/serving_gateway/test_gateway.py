@@ -1,6 +1,7 @@
 """The gateway answers over HTTP what the stores hold."""
 
 import dataclasses
+import re
 
 import httpx
 import pytest
@@ -134,6 +135,17 @@ def test_metrics_count_what_was_served(gateway: httpx.Client, valkey: redis.Redi
     )
     assert "feature_catalog_age_seconds" in after
     assert not any("secret-id" in name for name in after)
+
+
+def test_the_documentation_needs_nothing_from_elsewhere(gateway: httpx.Client) -> None:
+    """The page under /docs, what it loads, and the document that it shows."""
+    page = gateway.get("/docs").text
+    addresses = re.findall(r"(?:src|href)=\"([^\"]+)\"|url: '([^']+)'", page)
+    assert len(addresses) == 4
+    for address in map("".join, addresses):
+        assert address.startswith("/")
+        assert gateway.get(address).status_code == 200
+    assert "https://" not in page
 
 
 def test_ready_and_healthy(gateway: httpx.Client) -> None:
