@@ -11,7 +11,7 @@ from itertools import repeat
 
 import orjson
 
-from feature_repo.registry.metadata import FeatureVersion, Status
+from feature_repo.registry.metadata import FeatureVersion
 from serving_gateway.columns import Column
 from serving_gateway.reading import CollectedColumn, Reading, origins
 
@@ -39,7 +39,7 @@ class Answer:
     @property
     def deprecated(self) -> list[FeatureVersion]:
         """Those of them that should not be used any more."""
-        return [feature for feature in self.features if feature.status is Status.DEPRECATED]
+        return self.reading.deprecated
 
     def summary(self) -> bytes:
         """Return what every answer says of its values, as the inside of a JSON object."""

@@ -18,7 +18,7 @@ from serving_gateway.columns import Column, canonical_ids
 from serving_gateway.deadline import NO_DEADLINE, Deadline
 from serving_gateway.defaults import Defaults
 from serving_gateway.exposures import Exposures
-from serving_gateway.reading import CollectedColumn, Reading
+from serving_gateway.reading import Reading
 from serving_gateway.tiers import Tier
 from serving_gateway.version_choice import VersionChoice, Wish
 
@@ -220,15 +220,10 @@ class FeatureStore:
                 found = await tier.read(asked, is_timed=is_timed, deadline=deadline)
                 seconds = time.perf_counter() - started
             reading.take(tier.name, wanted, found, seconds=seconds, now=clock.now())
-        for collected in reading.columns:
-            if collected.missing:
-                self._fill(collected, missing)
+        reading.fill(self._defaults.text if missing is None else lambda _: missing)
         for observer in takers:
             observer.offer(reading)
         return reading
-
-    def _fill(self, collected: CollectedColumn, text: bytes | None) -> None:
-        collected.fill(self._defaults.text(collected.column.feature) if text is None else text)
 
     def _check_limits(self, *, entities: int, features: int) -> None:
         for what, count, limit in (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.metrics_core import Metric
@@ -13,6 +13,13 @@ from serving_gateway.tallies import CounterTally, GatheredHistogram, HistogramTa
 
 Labels = tuple[str, ...]
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Tally(Protocol):
+    """Gathers what metrics are to tell."""
+
+    def hand_over(self) -> None:
+        """Let the metrics tell it."""
 
 
 class MetricRegistry:
@@ -29,7 +36,7 @@ class MetricRegistry:
     def __init__(self, shared: Path | None = None) -> None:
         self._shared = shared
         self.registry = CollectorRegistry()
-        self._tallies: list[CounterTally | HistogramTally] = []
+        self._tallies: list[Tally] = []
 
     def counter(self, name: str, description: str, labels: Labels) -> Counter:
         """Return a new counter."""
@@ -62,12 +69,23 @@ class MetricRegistry:
         buckets: tuple[float, ...] = LATENCY_BUCKETS,
     ) -> HistogramTally:
         """Return a new histogram of what happens at every request."""
-        histogram = GatheredHistogram(
-            name, description, labels, buckets=buckets, registry=self.registry
-        )
-        tally = HistogramTally(histogram)
+        tally = HistogramTally(self.gathered_histogram(name, description, labels, buckets))
         self._tallies.append(tally)
         return tally
+
+    def gathered_histogram(
+        self,
+        name: str,
+        description: str,
+        labels: Labels,
+        buckets: tuple[float, ...] = LATENCY_BUCKETS,
+    ) -> GatheredHistogram:
+        """Return a new histogram that somebody else gathers observations for."""
+        return GatheredHistogram(name, description, labels, buckets=buckets, registry=self.registry)
+
+    def gather(self, tally: Tally) -> None:
+        """Have a tally hand over what it has gathered, when the others do."""
+        self._tallies.append(tally)
 
     def hand_over(self) -> None:
         """Let the metrics tell what was gathered since the last time."""

@@ -1,13 +1,15 @@
 """The values of a request as they come together, tier by tier; pure."""
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple, cast
 
 import orjson
 
-from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.metadata import FeatureVersion, Status
 from serving_gateway.columns import Column, Found
 
 DEFAULT = "default"
@@ -103,13 +105,17 @@ class TierRead(NamedTuple):
         tier: Its name.
         seconds: How long it took.
         columns: The columns that lacked values.
+        found: How many values it had of each of them.
         missing: How many values each of them lacks still.
+        is_timed: Whether any value came with its event timestamp.
     """
 
     tier: str
     seconds: float
     columns: Sequence[CollectedColumn]
+    found: Sequence[int]
     missing: Sequence[int]
+    is_timed: bool
 
 
 @dataclass(frozen=True)
@@ -120,10 +126,12 @@ class Reading:
     Attributes:
         columns: They.
         reads: What each tier was asked for, in their order.
+        filled: The columns that defaults stand in.
     """
 
     columns: Sequence[CollectedColumn]
     reads: list[TierRead] = field(default_factory=list)
+    filled: list[CollectedColumn] = field(default_factory=list)
 
     @classmethod
     def of(cls, columns: Sequence[Column]) -> "Reading":
@@ -146,10 +154,27 @@ class Reading:
         now: datetime,
     ) -> None:
         """Put what a tier has of some columns in its place."""
+        before = [len(collected.missing) for collected in asked]
+        is_timed = False
         for collected, part in zip(asked, found, strict=True):
             collected.take(tier, part, now=now)
-        missing = [len(collected.missing) for collected in asked]
-        self.reads.append(TierRead(tier, seconds, asked, missing))
+            is_timed = is_timed or part.timestamps is not None
+        after = [len(collected.missing) for collected in asked]
+        had = list(map(operator.sub, before, after))
+        self.reads.append(TierRead(tier, seconds, asked, had, after, is_timed))
+
+    def fill(self, text_of: Callable[[FeatureVersion], bytes]) -> None:
+        """Put defaults in place of all that is missing."""
+        for collected in self.columns:
+            if collected.missing:
+                collected.fill(text_of(collected.column.feature))
+                self.filled.append(collected)
+
+    @cached_property
+    def deprecated(self) -> list[FeatureVersion]:
+        """The versions that should not be used any more."""
+        features = [collected.column.feature for collected in self.columns]
+        return [feature for feature in features if feature.status is Status.DEPRECATED]
 
     @property
     def counts(self) -> dict[str, int]:

@@ -3,10 +3,11 @@
 import time
 from datetime import datetime
 
-from feature_repo.registry.metadata import Status
 from foundation import clock
 from serving_gateway.metric_registry import MetricRegistry
-from serving_gateway.reading import NOT_ASKED, CollectedColumn, Part, Reading
+from serving_gateway.reading import NOT_ASKED, Part, Reading, TierRead
+from serving_gateway.tallies import CounterTally
+from serving_gateway.tier_tally import TierTally
 
 # Its timestamps cost a question of their own, and come if somebody wants them.
 _ONLINE = "online"
@@ -27,12 +28,12 @@ class ReadingInstruments:
     needs_times = False
 
     def __init__(self, metrics: MetricRegistry) -> None:
-        self._served = metrics.tally(
+        served = metrics.counter(
             "feature_requests_total",
             "Values served, by the tier they came from.",
             ("feature_name", "version", "served_from"),
         )
-        self._missed = metrics.tally(
+        missed = metrics.counter(
             "feature_tier_misses_total",
             "Values that a tier was asked for and did not have.",
             ("feature_name", "version", "tier"),
@@ -52,11 +53,14 @@ class ReadingInstruments:
             "Requests that were served a deprecated version.",
             ("feature_name", "version"),
         )
-        self._retrieval = metrics.histogram(
+        durations = metrics.gathered_histogram(
             "feature_retrieval_duration_seconds",
             "Time a tier took for a batch with values of the feature.",
             ("feature_name", "tier"),
         )
+        self._tiers, self._defaults = TierTally(served, missed, durations), CounterTally(served)
+        metrics.gather(self._tiers)
+        metrics.gather(self._defaults)
         self._staleness = metrics.histogram(
             "feature_staleness_seconds",
             "Age of served values, of a sample.",
@@ -71,31 +75,31 @@ class ReadingInstruments:
     def offer(self, reading: Reading) -> None:
         """Count what a reading served."""
         for read in reading.reads:
-            tier = read.tier
-            names = [(each.column.feature.feature_name, tier) for each in read.columns]
-            self._retrieval.add_all(names, read.seconds)
-            for collected, missing in zip(read.columns, read.missing, strict=True):
-                if missing:
-                    feature = collected.column.feature
-                    self._missed.add((feature.feature_name, feature.version, tier), missing)
-        for collected in reading.columns:
-            self._count(collected)
-
-    def _count(self, collected: CollectedColumn) -> None:
-        feature = collected.column.feature
-        name, version = feature.feature_name, feature.version
-        for part in collected.parts:
+            self._tiers.add(read)
+            if read.is_timed:
+                self._note_ages(read)
+        for collected in reading.filled:
+            feature, part = collected.column.feature, collected.parts[-1]
+            labels = (feature.feature_name, feature.version)
             if part.tier == NOT_ASKED:
-                self._not_asked.labels(name, version).inc(len(part.rows))
-                continue
-            self._served.add((name, version, part.tier), len(part.rows))
-            if part.stale_rows:
-                self._stale.labels(name, version).inc(len(part.stale_rows))
-            # Those of Redis are there if the caller wants them: no fair sample.
-            if part.timestamps is not None and part.tier != _ONLINE:
-                self.observe_age((name, version), part, now=clock.now())
-        if feature.status is Status.DEPRECATED:
-            self._deprecated.labels(name, version).inc()
+                self._not_asked.labels(*labels).inc(len(part.rows))
+            else:
+                self._defaults.add((*labels, part.tier), len(part.rows))
+        for feature in reading.deprecated:
+            self._deprecated.labels(feature.feature_name, feature.version).inc()
+
+    def _note_ages(self, read: TierRead) -> None:
+        for collected in read.columns:
+            feature = collected.column.feature
+            labels = (feature.feature_name, feature.version)
+            for part in collected.parts:
+                if part.tier != read.tier:
+                    continue
+                if part.stale_rows:
+                    self._stale.labels(*labels).inc(len(part.stale_rows))
+                # Those of Redis are there if the caller wants them: no fair sample.
+                if part.tier != _ONLINE:
+                    self.observe_age(labels, part, now=clock.now())
 
     def observe_age(self, labels: tuple[str, str], part: Part, *, now: datetime) -> None:
         """Record how old values are that came with their event timestamps."""

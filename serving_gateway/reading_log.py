@@ -2,9 +2,8 @@
 
 import structlog
 
-from feature_repo.registry.metadata import Status
 from serving_gateway.log_digest import LogDigest
-from serving_gateway.reading import Reading
+from serving_gateway.reading import Reading, TierRead
 
 
 class ReadingLog:
@@ -27,18 +26,16 @@ class ReadingLog:
     def offer(self, reading: Reading) -> None:
         """Take note of a reading, in the context of its request."""
         for read in reading.reads:
-            for collected, missing in zip(read.columns, read.missing, strict=True):
-                if missing:
-                    self._digest.add(
-                        "feature_miss",
-                        missing,
-                        tier=read.tier,
-                        feature=collected.column.feature.reference,
-                    )
-        for collected in reading.columns:
-            feature = collected.column.feature
-            if feature.status is Status.DEPRECATED:
-                caller = structlog.contextvars.get_contextvars().get("caller", "unknown")
-                self._digest.add(
-                    "deprecated_version_served", feature=feature.reference, caller=str(caller)
-                )
+            if any(read.missing):
+                self._note_misses(read)
+        for feature in reading.deprecated:
+            caller = structlog.contextvars.get_contextvars().get("caller", "unknown")
+            self._digest.add(
+                "deprecated_version_served", feature=feature.reference, caller=str(caller)
+            )
+
+    def _note_misses(self, read: TierRead) -> None:
+        for collected, missing in zip(read.columns, read.missing, strict=True):
+            if missing:
+                reference = collected.column.feature.reference
+                self._digest.add("feature_miss", missing, tier=read.tier, feature=reference)

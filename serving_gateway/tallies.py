@@ -7,7 +7,7 @@ a twentieth of a small request.
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from prometheus_client import Counter, Histogram
 
@@ -77,13 +77,6 @@ class HistogramTally:
         """Observe; the labels' values are in the histogram's order."""
         self._counts[labels][bisect_left(self._bounds, amount)] += 1
         self._totals[labels] += amount
-
-    def add_all(self, labels: Iterable[Labels], amount: float) -> None:
-        """Observe the same for several label values."""
-        place = bisect_left(self._bounds, amount)
-        for each in labels:
-            self._counts[each][place] += 1
-            self._totals[each] += amount
 
     def hand_over(self) -> None:
         """Give the observations to the histogram."""
