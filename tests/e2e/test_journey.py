@@ -91,7 +91,7 @@ def test_from_files_to_answers(
     parity = _run(
         *(python, "-m", "feature_repo", "parity", tmp_path / "served", "--json"), folder=tmp_path
     )
-    [compared] = json.loads(parity)
+    [compared] = json.loads(parity)["features"]
     assert (compared["same"], compared["different"], compared["lost"]) == (3, 0, 0)
 
     at = datetime.fromisoformat(past) + timedelta(minutes=1)
