@@ -1,7 +1,6 @@
 """Columns of feature values for entity rows: read, join, and compute what is not stored."""
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_repo.history.asof import AsofJoin, Found, newer
+from feature_repo.history.asof import newest
 from feature_repo.history.columns import FeatureColumn, WantedColumn, Watermark
 from feature_repo.history.entity_rows import INSTANT, EntityCodes, EntityRows
 from feature_repo.history.extensions import Extensions, KnownValues
@@ -36,7 +35,6 @@ class HistoricalValues:
     Args:
         settings: Say where everything is.
         reader: Of stored values.
-        join: Matches them with rows.
         terms: Which values count.
         extensions: For what PostgreSQL does not hold.
         timeout_seconds: Limit of each query; None: the server's.
@@ -46,7 +44,6 @@ class HistoricalValues:
         self,
         settings: Settings,
         reader: SliceReader,
-        join: AsofJoin,
         terms: Terms,
         extensions: Extensions,
         timeout_seconds: float | None,
@@ -54,7 +51,6 @@ class HistoricalValues:
         self._settings = settings
         self._timeout_seconds = timeout_seconds
         self._reader = reader
-        self._join = join
         self._terms = terms
         self._extensions = extensions
         self._months = reader.months()
@@ -70,17 +66,13 @@ class HistoricalValues:
         timeout_seconds: float | None = None,
     ) -> Iterator["HistoricalValues"]:
         """
-        Connect to PostgreSQL, and start DuckDB.
+        Connect to PostgreSQL.
 
         Raises:
             StoreUnavailable: PostgreSQL can't be reached.
         """
-        with (
-            SliceReader.open(settings, timeout_seconds=timeout_seconds) as reader,
-            tempfile.TemporaryDirectory(prefix="asof-") as folder,
-            AsofJoin.open(memory_megabytes=settings.duckdb_memory_megabytes, folder=folder) as join,
-        ):
-            yield cls(settings, reader, join, terms, extensions, timeout_seconds)
+        with SliceReader.open(settings, timeout_seconds=timeout_seconds) as reader:
+            yield cls(settings, reader, terms, extensions, timeout_seconds)
 
     def columns(
         self,
@@ -167,24 +159,28 @@ class HistoricalValues:
         watermark: Watermark,
     ) -> KnownValues:
         entities = asked.entities(join_keys)
-        texts: list[pa.ChunkedArray] = []
-        found = _nothing(feature, len(entities.codes))
-        for table in stored:
-            codes = pc.index_in(table["entity_id"], entities.ids)
-            candidates = table.append_column("entity", codes).drop_columns("entity_id")
-            candidates = candidates.filter(codes.is_valid())
-            watermark.add(candidates)
-            if feature.feature_type in _PARSED:
-                candidates = _numbered(candidates, texts)
-            newest = self._join.newest(
-                entities.codes,
-                asked.instants,
-                candidates,
-                look_back=feature.look_back,
-                known_then=self._terms.known_then,
-            )
-            found = newer(found, newest)
-        return _resolved(feature, found, texts)
+        candidates = self._candidates(feature, stored, entities.ids)
+        watermark.add(candidates)
+        places = newest(
+            entities.codes,
+            asked.instants,
+            candidates,
+            look_back=feature.look_back,
+            known_then=self._terms.known_then,
+        )
+        return _known_values(feature, candidates, places)
+
+    def _candidates(
+        self, feature: FeatureVersion, stored: Sequence[pa.Table], ids: pa.Array
+    ) -> pa.Table:
+        """Return what was read as one table, with entities by number instead of by id."""
+        schema = _stored_schema(feature, with_created=self._terms.asks_when_created)
+        table = pa.concat_tables(
+            [schema.empty_table(), *(each.select(schema.names) for each in stored)]
+        )
+        codes = pc.index_in(table["entity_id"], ids)
+        table = table.append_column("entity", codes).drop_columns("entity_id")
+        return table.filter(codes.is_valid()) if codes.null_count else table
 
     def _reading(
         self, asked: "_Asked", feature: FeatureVersion, join_keys: tuple[str, ...]
@@ -244,33 +240,26 @@ class _Asked:
         return self._entities[join_keys]
 
 
-def _numbered(candidates: pa.Table, texts: list[pa.ChunkedArray]) -> pa.Table:
-    """Put the values' texts aside, and their numbers among all texts in their place."""
-    first = sum(map(len, texts))
-    texts.append(candidates["value"])
-    numbers = pa.array(np.arange(first, first + candidates.num_rows))
-    return candidates.set_column(candidates.schema.get_field_index("value"), "value", numbers)
-
-
-def _nothing(feature: FeatureVersion, count: int) -> Found:
+def _stored_schema(feature: FeatureVersion, *, with_created: bool) -> pa.Schema:
     is_parsed = feature.feature_type in _PARSED
-    value_type = pa.int64() if is_parsed else VALUE_TYPES[feature.feature_type]
-    return Found(pa.nulls(count, value_type), pa.nulls(count, INSTANT))
+    columns = {
+        "entity_id": pa.string(),
+        "value": pa.string() if is_parsed else VALUE_TYPES[feature.feature_type],
+        "timestamp": INSTANT,
+    }
+    return pa.schema(columns | ({"created": INSTANT} if with_created else {}))
 
 
-def _resolved(feature: FeatureVersion, found: Found, texts: list[pa.ChunkedArray]) -> KnownValues:
-    """Return what was found, parsed where it is the number of a text."""
-    if feature.feature_type not in _PARSED:
-        missing = found.values.is_null().to_numpy(zero_copy_only=False)
-        places = pa.array(np.arange(len(found.values)), mask=missing)
-        return KnownValues(feature, found.values, places, found.timestamps)
-    numbers = found.values.dictionary_encode()
-    chunks = [chunk for each in texts for chunk in each.chunks]
-    used = pa.chunked_array(chunks, pa.string()).take(numbers.dictionary)
-    values = [decode(chunk, feature.feature_type) for chunk in used.chunks]
+def _known_values(feature: FeatureVersion, candidates: pa.Table, places: pa.Array) -> KnownValues:
+    """Return the candidates at places; each is parsed once, however many rows it is found for."""
+    distinct = places.dictionary_encode()
+    found = candidates.select(["value", "timestamp"]).take(distinct.dictionary)
+    values = found["value"].chunks
+    if feature.feature_type in _PARSED:
+        values = [decode(chunk, feature.feature_type) for chunk in values]
     return KnownValues(
         feature,
         pa.concat_arrays([pa.array([], VALUE_TYPES[feature.feature_type]), *values]),
-        numbers.indices,
-        found.timestamps,
+        distinct.indices,
+        found["timestamp"].combine_chunks().take(distinct.indices),
     )

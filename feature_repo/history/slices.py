@@ -146,7 +146,7 @@ class SliceReader:
             entity_table=self._entity_table(ids)
             if ids is not None and self._are_few(feature, ids)
             else None,
-            with_created=terms.known_at is not None or terms.known_then,
+            with_created=terms.asks_when_created,
         )
 
     def _are_few(self, feature: FeatureVersion, ids: pa.Array) -> bool:

@@ -15,9 +15,10 @@ _VALUE_EXPRESSIONS = {
 }
 
 # Vectors and maps travel as JSON text, and are parsed once the few that count are found. Numbers
-# do, too: Arrow reads them faster than PostgreSQL makes doubles of them.
+# do, too: Arrow reads them faster than PostgreSQL makes doubles of them, and `#>>` gives their text
+# faster than a cast.
 _TRANSPORTED_VALUES = {
-    FeatureType.FLOAT: "nullif(feature_value::text, 'null')",
+    FeatureType.FLOAT: "feature_value #>> '{}'",
     FeatureType.STRING: "feature_value #>> '{}'",
     FeatureType.VECTOR: "feature_value::text",
     FeatureType.MAP: "feature_value::text",
