@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Integers = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -35,34 +36,33 @@ def newest(
     Returns:
         Of each row, the place of its value among the candidates; null where none is found.
     """
-    begins, values = (_counting_when_known if known_then else _counting)(candidates)
+    entities, timestamps = candidates["entity"].to_numpy(), _microseconds(candidates["timestamp"])
+    if known_then:
+        created = _microseconds(candidates["created"])
+        begins, values = _counting_when_known(entities, timestamps, created)
+    else:
+        values = _order(entities, timestamps)
+        begins = timestamps[values]
     asked = pc.and_(codes.is_valid(), instants.is_valid())
     at = _microseconds(instants.filter(asked))
-    starts, ends = _parts(candidates["entity"], codes.filter(asked))
+    starts, ends = _parts(entities, codes.filter(asked).to_numpy())
     counted = _last_places(begins, starts, ends, at)
     has_value = counted >= starts
     places = values[counted[has_value]]
-    ages = at[has_value] - _microseconds(candidates["timestamp"])[places]
-    is_recent = ages <= look_back // _MICROSECOND
+    is_recent = at[has_value] - timestamps[places] <= look_back // _MICROSECOND
     found = np.full(len(codes), -1, np.int64)
     rows = np.flatnonzero(asked.to_numpy(zero_copy_only=False))
     found[rows[has_value][is_recent]] = places[is_recent]
     return pa.array(found, mask=found < 0)
 
 
-def _counting(candidates: pa.Table) -> tuple[Integers, Integers]:
-    """Return when values begin to count, by entity and time, and the place of each."""
-    order = _order(candidates, "timestamp")
-    return _microseconds(candidates["timestamp"])[order], order
-
-
-def _counting_when_known(candidates: pa.Table) -> tuple[Integers, Integers]:
+def _counting_when_known(
+    entities: Codes, timestamps: Integers, created: Integers
+) -> tuple[Integers, Integers]:
     """Return when values begin to count, by entity and time, and which is the newest by then."""
     # Each counts from when both it is about and it was written, until a newer one counts.
-    timestamps, created = (_microseconds(candidates[name]) for name in ("timestamp", "created"))
     begins = np.maximum(timestamps, created)
-    order = _order(candidates.append_column("begins", pa.array(begins)), "begins")
-    by_age = _order(candidates, "timestamp", "created")
+    order, by_age = _order(entities, begins), _order(entities, timestamps, created)
     ranks = np.empty_like(by_age)
     ranks[by_age] = np.arange(len(by_age))
     # An entity's ranks are all above those of the entities before it.
@@ -74,19 +74,20 @@ def _microseconds(instants: pa.Array | pa.ChunkedArray) -> Integers:
     return integers
 
 
-def _order(candidates: pa.Table, *columns: str) -> Integers:
-    """Return the places of the candidates by entity, then by columns, then as they come."""
-    keys = [(name, "ascending") for name in ("entity", *columns)]
-    order: Integers = pc.sort_indices(candidates, sort_keys=keys).to_numpy().astype(np.int64)
-    return order
+def _order(entities: Codes, *keys: Integers) -> Integers:
+    """Return the places by entity, then by keys, then as they come."""
+    # In one chunk, and several times as fast as NumPy where they are in order already.
+    columns = {str(number): key for number, key in enumerate((entities, *keys))}
+    order = pc.sort_indices(pa.table(columns), sort_keys=[(name, "ascending") for name in columns])
+    places: Integers = order.to_numpy().astype(np.int64)
+    return places
 
 
-def _parts(entities: pa.ChunkedArray, codes: pa.Array) -> tuple[Integers, Integers]:
+def _parts(entities: Codes, codes: Codes) -> tuple[Integers, Integers]:
     """Return of each row where, in the order by entity, the values of its entity start and end."""
-    wanted = codes.to_numpy()
-    counts = np.bincount(entities.to_numpy(), minlength=wanted.max(initial=-1) + 1)
+    counts = np.bincount(entities, minlength=codes.max(initial=-1) + 1)
     ends = np.cumsum(counts)
-    return (ends - counts)[wanted], ends[wanted]
+    return (ends - counts)[codes], ends[codes]
 
 
 def _last_places(begins: Integers, starts: Integers, ends: Integers, at: Integers) -> Integers:

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -12,20 +11,19 @@ import pyarrow.compute as pc
 
 from feature_repo.history.asof import newest
 from feature_repo.history.columns import FeatureColumn, WantedColumn, Watermark
-from feature_repo.history.entity_rows import INSTANT, EntityCodes, EntityRows
+from feature_repo.history.entity_rows import EntityCodes, EntityRows
 from feature_repo.history.extensions import Extensions, KnownValues
-from feature_repo.history.reading_ahead import read_ahead
+from feature_repo.history.found import known_values, stored_schema
+from feature_repo.history.reading_ahead import Readers
 from feature_repo.history.slices import SliceReader, Window
 from feature_repo.history.terms import Terms
-from feature_repo.registry.metadata import FeatureType, FeatureVersion
-from feature_repo.stores.json_values import VALUE_TYPES, decode
+from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.partitions import gaps
 from foundation.settings import Settings
 
 _MICROSECOND = timedelta(microseconds=1)
 # PostgreSQL works out the values of one reader on one processor.
 _READERS = 2
-_PARSED = (FeatureType.VECTOR, FeatureType.MAP)
 
 
 class HistoricalValues:
@@ -34,26 +32,23 @@ class HistoricalValues:
 
     Args:
         settings: Say where everything is.
-        reader: Of stored values.
+        readers: Of stored values.
         terms: Which values count.
         extensions: For what PostgreSQL does not hold.
-        timeout_seconds: Limit of each query; None: the server's.
     """
 
     def __init__(
         self,
         settings: Settings,
-        reader: SliceReader,
+        readers: Readers[SliceReader],
         terms: Terms,
         extensions: Extensions,
-        timeout_seconds: float | None,
     ) -> None:
         self._settings = settings
-        self._timeout_seconds = timeout_seconds
-        self._reader = reader
+        self._readers = readers
         self._terms = terms
         self._extensions = extensions
-        self._months = reader.months()
+        self._months = readers.read(SliceReader.months)
 
     @classmethod
     @contextlib.contextmanager
@@ -71,8 +66,11 @@ class HistoricalValues:
         Raises:
             StoreUnavailable: PostgreSQL can't be reached.
         """
-        with SliceReader.open(settings, timeout_seconds=timeout_seconds) as reader:
-            yield cls(settings, reader, terms, extensions, timeout_seconds)
+        with (
+            SliceReader.open(settings, timeout_seconds=timeout_seconds) as first,
+            Readers(first, first.open_another, count=_READERS) as readers,
+        ):
+            yield cls(settings, readers, terms, extensions)
 
     def columns(
         self,
@@ -95,20 +93,16 @@ class HistoricalValues:
         """
         asked = _Asked(rows)
         tasks = [self._reading(asked, each.feature, each.join_keys) for each in wanted]
-        with contextlib.ExitStack() as stack:
-            readers = [self._reader]
-            if len(wanted) > 1:
-                readers = self._more_readers(stack)
-            stored = read_ahead(readers, tasks)
-            columns = []
+        columns = []
+        with self._readers.read_ahead(tasks) as stored:
             for each, tables in zip(wanted, stored, strict=True):
                 columns.append(self._column(asked, each, tables))
                 progress(each)
-            return columns
+        return columns
 
     def query(self, statement: str) -> pa.Table:
         """Return the rows of a query, of the same state as the values."""
-        return self._reader.query(statement)
+        return self._readers.read(lambda reader: reader.query(statement))
 
     def _column(
         self, asked: "_Asked", wanted: WantedColumn, stored: Sequence[pa.Table]
@@ -135,7 +129,7 @@ class HistoricalValues:
         dependencies = []
         for each in wanted.dependencies:
             join_keys = tuple(keys_of[key] for key in each.join_keys)
-            stored = self._reading(some, each, join_keys)(self._reader)
+            stored = self._readers.read(self._reading(some, each, join_keys))
             dependencies.append(self._known(some, each, join_keys, stored, watermark))
         keys = {key: rows[column].cast(pa.string()) for key, column in keys_of.items()}
         computed = self._extensions.computations.compute(
@@ -168,13 +162,13 @@ class HistoricalValues:
             look_back=feature.look_back,
             known_then=self._terms.known_then,
         )
-        return _known_values(feature, candidates, places)
+        return known_values(feature, candidates, places)
 
     def _candidates(
         self, feature: FeatureVersion, stored: Sequence[pa.Table], ids: pa.Array
     ) -> pa.Table:
         """Return what was read as one table, with entities by number instead of by id."""
-        schema = _stored_schema(feature, with_created=self._terms.asks_when_created)
+        schema = stored_schema(feature, with_created=self._terms.asks_when_created)
         table = pa.concat_tables(
             [schema.empty_table(), *(each.select(schema.names) for each in stored)]
         )
@@ -212,16 +206,6 @@ class HistoricalValues:
 
         return read
 
-    def _more_readers(self, stack: contextlib.ExitStack) -> list[SliceReader]:
-        """Connect readers of the same state, all at a time; the stack closes them."""
-        state = self._reader.state()
-        opened = [
-            SliceReader.open(self._settings, timeout_seconds=self._timeout_seconds, state=state)
-            for _ in range(_READERS)
-        ]
-        with ThreadPoolExecutor(_READERS) as pool:
-            return list(pool.map(stack.enter_context, opened))
-
 
 @dataclass
 class _Asked:
@@ -238,28 +222,3 @@ class _Asked:
         if join_keys not in self._entities:
             self._entities[join_keys] = self.rows.entities(join_keys)
         return self._entities[join_keys]
-
-
-def _stored_schema(feature: FeatureVersion, *, with_created: bool) -> pa.Schema:
-    is_parsed = feature.feature_type in _PARSED
-    columns = {
-        "entity_id": pa.string(),
-        "value": pa.string() if is_parsed else VALUE_TYPES[feature.feature_type],
-        "timestamp": INSTANT,
-    }
-    return pa.schema(columns | ({"created": INSTANT} if with_created else {}))
-
-
-def _known_values(feature: FeatureVersion, candidates: pa.Table, places: pa.Array) -> KnownValues:
-    """Return the candidates at places; each is parsed once, however many rows it is found for."""
-    distinct = places.dictionary_encode()
-    found = candidates.select(["value", "timestamp"]).take(distinct.dictionary)
-    values = found["value"].chunks
-    if feature.feature_type in _PARSED:
-        values = [decode(chunk, feature.feature_type) for chunk in values]
-    return KnownValues(
-        feature,
-        pa.concat_arrays([pa.array([], VALUE_TYPES[feature.feature_type]), *values]),
-        distinct.indices,
-        found["timestamp"].combine_chunks().take(distinct.indices),
-    )

@@ -120,9 +120,10 @@ def latest_query(wanted: Slice) -> str:
     return _slice_query("feature_latest", wanted)
 
 
-def count_latest_query(feature: FeatureVersion) -> str:
-    """Return the query of how many entities have a value."""
-    return f"SELECT count(*) FROM feature_latest {_of_version(feature)}"  # noqa: S608 - our own SQL
+def count_latest_query(feature: FeatureVersion, *, limit: int) -> str:
+    """Return the query of how many entities have a value, no more than a limit."""
+    known = f"SELECT FROM feature_latest {_of_version(feature)} LIMIT {limit}"
+    return f"SELECT count(*) FROM ({known}) AS known"  # noqa: S608 - our own SQL
 
 
 def stored_instants_query(
