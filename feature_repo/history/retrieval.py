@@ -100,9 +100,9 @@ class HistoricalValues:
                 progress(each)
         return columns
 
-    def query(self, statement: str) -> pa.Table:
-        """Return the rows of a query, of the same state as the values."""
-        return self._readers.read(lambda reader: reader.query(statement))
+    def entity_rows(self, statement: str) -> pa.Table:
+        """Return the rows of a user's query, of the same state as the values."""
+        return self._readers.read(lambda reader: reader.entity_rows(statement))
 
     def _column(
         self, asked: "_Asked", wanted: WantedColumn, stored: Sequence[pa.Table]
@@ -183,7 +183,7 @@ class HistoricalValues:
         bounds, ids = asked.rows.bounds(), asked.entities(join_keys).ids
         if bounds is None or not feature.serving_location:
             return lambda _: []
-        window = Window(bounds[0] - feature.look_back, bounds[1])
+        window = Window.before(*bounds, look_back=feature.look_back)
 
         def read(reader: SliceReader) -> list[pa.Table]:
             older = [

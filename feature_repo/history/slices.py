@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import LiteralString, Self
 
 import pyarrow as pa
@@ -39,6 +39,12 @@ class Window:
 
     start: datetime
     end: datetime
+
+    @classmethod
+    def before(cls, first: datetime, last: datetime, *, look_back: timedelta) -> Self:
+        """Return what counts for rows from a first to a last instant; the first year begins it."""
+        start = first - min(look_back, first - datetime.min.replace(tzinfo=UTC))
+        return cls(start, last)
 
 
 class SliceReader:
@@ -103,6 +109,23 @@ class SliceReader:
         """
         with self._connection.cursor() as cursor, translated_errors("a query"):
             cursor.execute(statement)
+            return cursor.fetch_arrow_table()
+
+    def entity_rows(self, statement: str) -> pa.Table:
+        """
+        Return the rows of a query that a user wrote.
+
+        Args:
+            statement: One, with comments and semicolon if it has them.
+
+        Raises:
+            ContractViolation: PostgreSQL refuses it, or two of its columns have one name.
+            StoreUnavailable: It took too long, or the connection broke.
+        """
+        with self._connection.cursor() as cursor, translated_errors("the entity rows"):
+            # As a statement's end: within another one, a comment would swallow what comes after.
+            cursor.execute(f"CREATE TEMP VIEW entity_rows AS\n{statement}")
+            cursor.execute("SELECT * FROM pg_temp.entity_rows")
             return cursor.fetch_arrow_table()
 
     def months(self) -> list[Month]:
