@@ -155,7 +155,7 @@ class SliceReader:
     def stream(self, feature: FeatureVersion, window: Window) -> Iterator[pa.Table]:
         """Yield what `history` returns of all that is known now, some megabytes a time."""
         wanted = self._slice(feature, None, window, Terms())
-        with self._connection.cursor() as cursor, _translated_errors():
+        with self._connection.cursor() as cursor, translated_errors("a query"):
             cursor.execute(history_query(wanted, known_then=False))
             for batch in cursor.fetch_record_batch():
                 yield _typed(pa.Table.from_batches([batch]), feature)

@@ -20,7 +20,7 @@ from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.keys import escape
 from foundation.postgres import connect
 from foundation.settings import Settings
-from tests.property.feature_repo.history.oracle import Written, known_value, store
+from tests.histories import Written, known_value, store
 from transformations.on_demand.history import PastComputations
 from transformations.snapshots.history import SnapshotValues
 
