@@ -76,6 +76,11 @@ def translated_errors(what: str, *, hint: str = "") -> Iterator[None]:
         yield
     except adbc_driver_manager.Error as error:
         reason = str(error).partition("\n\nQuery was")[0]
-        if error.sqlstate is None or error.sqlstate.startswith(_OF_THE_SERVER):
+        is_of_the_server = (
+            error.sqlstate.startswith(_OF_THE_SERVER)
+            if error.sqlstate
+            else isinstance(error, adbc_driver_manager.OperationalError)
+        )
+        if is_of_the_server:
             raise StoreUnavailable(f"PostgreSQL: {reason}") from error
         raise ContractViolation(f"PostgreSQL refused {what}: {reason}", hint=hint) from error

@@ -174,10 +174,15 @@ class PointInTimeOfflineStore(PostgreSQLOfflineStore):  # type: ignore[misc]  # 
     @staticmethod
     def pull_all_from_table_or_query(config: RepoConfig, *args: Any, **kwargs: Any) -> RetrievalJob:  # noqa: ANN401 - passed on
         """Return a job that reads a table, such as a saved dataset; what is jsonb comes as maps."""
-        job = PostgreSQLOfflineStore.pull_all_from_table_or_query(config, *args, **kwargs)
+        query = PostgreSQLOfflineStore.pull_all_from_table_or_query(
+            config, *args, **kwargs
+        ).to_sql()
         settings = config.offline_store.settings()
         return PointInTimeRetrievalJob(
-            settings, lambda timeout: read_maps(settings, job.to_sql(), timeout), lambda: None
+            settings,
+            lambda timeout: read_maps(settings, query, timeout),
+            lambda: None,
+            query=query,
         )
 
 
