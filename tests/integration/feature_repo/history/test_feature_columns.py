@@ -3,7 +3,7 @@
 import pandas as pd
 import pyarrow as pa
 import pytest
-from feast import FeatureStore
+from feast import FeatureService, FeatureStore
 from feast.errors import FeatureNameCollisionError
 
 from foundation.postgres import Connection
@@ -61,3 +61,30 @@ def test_arrow_has_the_features_types(feast_store: FeatureStore) -> None:
         pa.map_(pa.string(), pa.float64()),
     ]
     assert table.num_rows == 1
+
+
+def test_one_view_for_two_entities_of_a_row(
+    feast_store: FeatureStore, postgres: Connection
+) -> None:
+    """Under names of their own, by the columns that hold their keys."""
+    write(postgres, "popularity_score==1.0.0", ("a", 0.25, AT), ("b", 0.5, AT))
+    view = feast_store.get_feature_view("popularity_score_v1_0_0")
+    service = FeatureService(
+        name="bought_after_seen",
+        features=[
+            view.with_name("seen").with_join_key_map({"product_id": "seen_id"}),
+            view.with_name("bought").with_join_key_map({"product_id": "bought_id"}),
+        ],
+    )
+    feast_store.apply(service)
+    try:
+        frame = pd.DataFrame(
+            {"seen_id": ["a", "b", "a"], "bought_id": ["b", "c", "a"], "event_timestamp": [AT] * 3}
+        )
+        rows = feast_store.get_historical_features(
+            entity_df=frame, features=service, full_feature_names=True
+        ).to_arrow()
+    finally:
+        feast_store.delete_feature_service(service.name)
+    assert rows["seen__popularity_score"].to_pylist() == [0.25, 0.5, 0.25]
+    assert rows["bought__popularity_score"].to_pylist() == [0.5, None, 0.25]
