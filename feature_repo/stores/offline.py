@@ -64,7 +64,7 @@ class PointInTimeOfflineStoreConfig(PostgreSQLOfflineStoreConfig):  # type: igno
             )
         return {
             "host": parameters.get("host", "localhost"),
-            "port": int(parameters.get("port") or 5432),
+            "port": parameters.get("port") or 5432,
             "database": parameters.get("dbname", "postgres"),
             "user": parameters.get("user", "postgres"),
             "password": parameters.get("password", ""),
