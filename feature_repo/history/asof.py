@@ -51,8 +51,7 @@ def newest(
     places = values[counted[has_value]]
     is_recent = at[has_value] - timestamps[places] <= look_back // _MICROSECOND
     found = np.full(len(codes), -1, np.int64)
-    rows = np.flatnonzero(asked.to_numpy(zero_copy_only=False))
-    found[rows[has_value][is_recent]] = places[is_recent]
+    found[np.flatnonzero(asked)[has_value][is_recent]] = places[is_recent]
     return pa.array(found, mask=found < 0)
 
 
