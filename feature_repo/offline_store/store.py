@@ -24,12 +24,12 @@ from feature_repo.history.columns import WantedColumn
 from feature_repo.history.entity_rows import EntityRows
 from feature_repo.history.extensions import Extensions, load_extensions
 from feature_repo.history.terms import Terms, current_terms
+from feature_repo.offline_store.feast_request import FeastRequest, stock_job
+from feature_repo.offline_store.point_in_time import Retrieval, stored_instants, wanted_columns
+from feature_repo.offline_store.pushed_rows import pushed_rows
+from feature_repo.offline_store.retrieval_job import PointInTimeRetrievalJob, read_maps
 from feature_repo.registry.views import feature_version
-from feature_repo.stores.feast_request import FeastRequest, stock_job
 from feature_repo.stores.offline_values import append_values
-from feature_repo.stores.point_in_time import Retrieval, stored_instants, wanted_columns
-from feature_repo.stores.pushed_rows import pushed_rows
-from feature_repo.stores.retrieval_job import PointInTimeRetrievalJob, read_maps
 from foundation.endpoints import resolve_endpoints
 from foundation.errors import ConfigurationError, ContractViolation
 from foundation.postgres import connect
@@ -45,7 +45,7 @@ class PointInTimeOfflineStoreConfig(PostgreSQLOfflineStoreConfig):  # type: igno
         computations: Class path of what computes values that are not stored.
     """
 
-    type: Literal["feature_repo.stores.offline.PointInTimeOfflineStore"]
+    type: Literal["feature_repo.offline_store.store.PointInTimeOfflineStore"]
     older_values: str
     computations: str
 

@@ -15,7 +15,13 @@ from foundation.errors import ContractViolation
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
 from tests.histories import Written, store
-from tests.integration.feature_repo.history.asking import AT, FEATURES, HOUR, POPULARITY, write
+from tests.integration.feature_repo.offline_store.asking import (
+    AT,
+    FEATURES,
+    HOUR,
+    POPULARITY,
+    write,
+)
 
 
 def test_late_values(feast_store: FeatureStore, postgres: Connection) -> None:

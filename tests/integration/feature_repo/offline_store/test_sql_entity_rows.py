@@ -5,7 +5,7 @@ from feast import FeatureStore
 
 from foundation.errors import ContractViolation, StoreUnavailable
 from foundation.postgres import Connection
-from tests.integration.feature_repo.history.asking import AT, HOUR, POPULARITY, write
+from tests.integration.feature_repo.offline_store.asking import AT, HOUR, POPULARITY, write
 
 
 def test_entity_rows_from_sql(feast_store: FeatureStore, postgres: Connection) -> None:

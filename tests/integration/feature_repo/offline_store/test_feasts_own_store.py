@@ -18,7 +18,7 @@ from feast.types import Int64
 from feature_repo.history.terms import as_known_at
 from foundation.errors import ContractViolation
 from foundation.postgres import Connection
-from tests.integration.feature_repo.history.asking import (
+from tests.integration.feature_repo.offline_store.asking import (
     AFFINITY,
     AT,
     FEATURES,

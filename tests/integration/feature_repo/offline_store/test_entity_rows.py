@@ -8,7 +8,14 @@ from feast import FeatureStore
 
 from foundation.errors import ContractViolation
 from foundation.postgres import Connection
-from tests.integration.feature_repo.history.asking import AFFINITY, AT, HOUR, POPULARITY, ask, write
+from tests.integration.feature_repo.offline_store.asking import (
+    AFFINITY,
+    AT,
+    HOUR,
+    POPULARITY,
+    ask,
+    write,
+)
 
 
 def test_rows_come_back_as_they_were_given(feast_store: FeatureStore, postgres: Connection) -> None:

@@ -11,9 +11,9 @@ from feature_repo.history.entity_rows import EntityRows
 from feature_repo.history.extensions import Extensions
 from feature_repo.history.retrieval import HistoricalValues
 from feature_repo.history.terms import Terms
+from feature_repo.offline_store.feast_request import FeastRequest, stock_columns
 from feature_repo.registry.metadata import FeatureVersion, view_name_of
 from feature_repo.registry.views import feature_version
-from feature_repo.stores.feast_request import FeastRequest, stock_columns
 from feature_repo.stores.sql import stored_instants_query
 from foundation.errors import ContractViolation
 from foundation.settings import Settings

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from feature_repo.stores.offline import PointInTimeOfflineStoreConfig
+from feature_repo.offline_store.store import PointInTimeOfflineStoreConfig
 from foundation.errors import ConfigurationError
 
 STORE = {
-    "type": "feature_repo.stores.offline.PointInTimeOfflineStore",
+    "type": "feature_repo.offline_store.store.PointInTimeOfflineStore",
     "older_values": "transformations.snapshots.history.SnapshotValues",
     "computations": "transformations.on_demand.history.PastComputations",
 }

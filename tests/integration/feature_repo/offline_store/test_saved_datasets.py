@@ -13,7 +13,7 @@ from feast.infra.offline_stores.offline_store import RetrievalJob
 from foundation.errors import ContractViolation, StoreUnavailable
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
-from tests.integration.feature_repo.history.asking import AT, POPULARITY, write
+from tests.integration.feature_repo.offline_store.asking import AT, POPULARITY, write
 
 _KILL_WHO_WAITS = """
 SELECT pid, pg_terminate_backend(pid) FROM pg_locks

@@ -7,7 +7,7 @@ from feast import FeatureService, FeatureStore
 from feast.errors import FeatureNameCollisionError
 
 from foundation.postgres import Connection
-from tests.integration.feature_repo.history.asking import AT, POPULARITY, ask, write
+from tests.integration.feature_repo.offline_store.asking import AT, POPULARITY, ask, write
 
 
 def test_two_versions_of_one_feature(feast_store: FeatureStore, postgres: Connection) -> None:
