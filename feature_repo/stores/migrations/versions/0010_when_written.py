@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0010"
-down_revision = "0007"
+down_revision = "0009"
 
 # A transaction's start says nothing of when it writes. Of two that overlap, the one that began
 # first may write last: its value was not there until then, and what it replaced was.
