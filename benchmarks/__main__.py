@@ -18,7 +18,12 @@ app = typer.Typer(
     add_completion=False,
 )
 
-_TRAINING_ROWS = (100_000, 300_000, 1_000_000)
+# Rows and values grow one by one, then together.
+_TRAINING_SIZES = (
+    *((rows, 1_000_000) for rows in (100_000, 300_000, 1_000_000)),
+    *((100_000, values) for values in (3_000_000, 10_000_000)),
+    (1_000_000, 10_000_000),
+)
 
 Seconds = Annotated[float, typer.Option(min=0.5, help="How long each setting is measured.")]
 Count = Annotated[int, typer.Option(min=1_000, help="How many values are written.")]
@@ -66,15 +71,20 @@ def historical(
     *,
     rows: Annotated[
         list[int] | None,
-        typer.Option(help="Entity rows, over ten times as many values; several for several sizes."),
+        typer.Option(
+            help="Entity rows, over ten times as many values; several for several sizes. "
+            "By default rows and values grow separately."
+        ),
     ] = None,
     stock_minutes: Annotated[
         float, typer.Option(min=0, help="When Feast's store is given up; 0: it is left out.")
     ] = 10.0,
 ) -> None:
     """Measure training rows a second: our offline store, and Feast's own."""
-    sizes = [historical_benchmark.Size(each, 10 * each) for each in rows or _TRAINING_ROWS]
-    historical_benchmark.run(sizes=sizes, stock_minutes=stock_minutes)
+    sizes = [(each, 10 * each) for each in rows] if rows else _TRAINING_SIZES
+    historical_benchmark.run(
+        sizes=[historical_benchmark.Size(*each) for each in sizes], stock_minutes=stock_minutes
+    )
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from foundation import clock
 from foundation.cli import console
 from foundation.errors import ContractViolation
 
@@ -48,7 +49,7 @@ def parity(
     from feature_repo.training.parity import check_parity
 
     served = list(read_answers(answers))
-    found = check_parity(open_context(), served)
+    found = check_parity(open_context(), served, now=clock.now())
     if as_json:
         console.print_json(json.dumps(_record(found)))
     else:

@@ -12,7 +12,6 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress
 from rich.text import Text
 
-from foundation import clock
 from foundation.cli import console, error_console
 from foundation.errors import ConfigurationError
 from foundation.instants import parse_instant
@@ -189,12 +188,12 @@ def _known_at(settings: "Settings", wanted: str | None) -> datetime:
         if line := lag_line(settled):
             error_console.print(Text.assemble(("late", "yellow"), f" {line}"))
         return settled.instant
-    instant = parse_instant(wanted, option="--known-at", now=clock.now())
+    instant = parse_instant(wanted, option="--known-at", now=settled.instant + settled.lag)
     if instant > settled.instant:
         raise ConfigurationError(
-            f"--known-at: more may be written that bears an earlier time than {wanted}",
-            hint=f"Settled is {settled.instant.isoformat()}."
-            + (f" A transaction of {settled.held_by} is open." if settled.held_by else ""),
+            f"--known-at: not all that had been written by {wanted} is there yet",
+            hint=f"A transaction of {settled.held_by} has not ended: wait, or take "
+            f"{settled.instant.isoformat()}.",
         )
     return instant
 

@@ -1,6 +1,6 @@
 """Which columns of features are wanted, and what was found for them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -82,13 +82,21 @@ def joined(rows: EntityRows, columns: Sequence[FeatureColumn]) -> pa.Table:
     Raises:
         ContractViolation: A column of the rows has the name of a feature.
     """
-    table = rows.table
-    for column in columns:
-        name = column.wanted.name
+    return with_columns(rows.table, {column.wanted.name: column.values for column in columns})
+
+
+def with_columns(table: pa.Table, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.Table:
+    """
+    Return entity rows with more columns.
+
+    Raises:
+        ContractViolation: There is one of that name already.
+    """
+    for name, values in columns.items():
         if name in table.column_names:
             raise ContractViolation(
                 f"entity rows: there is a column {name!r} already, like the feature",
                 hint="Rename it, or ask for full_feature_names.",
             )
-        table = table.append_column(name, column.values)
+        table = table.append_column(name, values)
     return table

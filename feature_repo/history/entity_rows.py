@@ -16,6 +16,8 @@ from foundation.errors import ContractViolation
 
 INSTANT = pa.timestamp("us", "UTC")
 _TIMESTAMP_COLUMN = "event_timestamp"
+# With other ones Python can't reckon; PostgreSQL's infinity is one of those.
+_FIRST, _LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,14 @@ class EntityRows:
         Return a table's rows.
 
         Raises:
-            ContractViolation: It has no column of timestamps, or two columns of one name.
+            ContractViolation: It has no column of timestamps, or two columns of one name, or a
+                timestamp is infinite.
         """
         _refuse_repeated(table.column_names)
         name = _timestamp_column({f.name: _is_instant(f.type) for f in table.schema})
         place = table.schema.get_field_index(name)
         instants = pa.chunked_array([_instants(table[name].combine_chunks())], INSTANT)
+        _check_range(name, instants)
         return cls(table.set_column(place, pa.field(name, INSTANT), instants), name)
 
     @property
@@ -173,6 +177,17 @@ def _parsed(instants: "pd.Series[Any]") -> "pd.Series[pd.Timestamp]":
         raise ContractViolation(
             f"entity rows: no timestamps: {reason}", hint="For example 2026-11-01T00:00:00Z."
         ) from error
+
+
+def _check_range(name: str, instants: pa.ChunkedArray) -> None:
+    within = pc.and_(
+        pc.greater_equal(instants, pa.scalar(_FIRST)), pc.less_equal(instants, pa.scalar(_LAST))
+    )
+    if not pc.all(within, min_count=0).as_py():
+        raise ContractViolation(
+            f"entity rows, {name}: {pc.sum(pc.invert(within))} timestamps are infinite, or not of "
+            f"the years {_FIRST.year} to {_LAST.year}"
+        )
 
 
 def _instants(column: pa.Array) -> pa.Array:

@@ -1,9 +1,7 @@
 """Columns of feature values for entity rows: read, join, and compute what is not stored."""
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -11,22 +9,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_repo.history.asof import AsofJoin, Found, newer
+from feature_repo.history.asof import newest
 from feature_repo.history.columns import FeatureColumn, WantedColumn, Watermark
-from feature_repo.history.entity_rows import INSTANT, EntityCodes, EntityRows
+from feature_repo.history.entity_rows import EntityCodes, EntityRows
 from feature_repo.history.extensions import Extensions, KnownValues
-from feature_repo.history.reading_ahead import read_ahead
+from feature_repo.history.found import known_values, stored_schema
+from feature_repo.history.reading_ahead import Readers
 from feature_repo.history.slices import SliceReader, Window
 from feature_repo.history.terms import Terms
-from feature_repo.registry.metadata import FeatureType, FeatureVersion
-from feature_repo.stores.json_values import VALUE_TYPES, decode
+from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.partitions import gaps
 from foundation.settings import Settings
 
 _MICROSECOND = timedelta(microseconds=1)
 # PostgreSQL works out the values of one reader on one processor.
 _READERS = 2
-_PARSED = (FeatureType.VECTOR, FeatureType.MAP)
 
 
 class HistoricalValues:
@@ -35,29 +32,23 @@ class HistoricalValues:
 
     Args:
         settings: Say where everything is.
-        reader: Of stored values.
-        join: Matches them with rows.
+        readers: Of stored values.
         terms: Which values count.
         extensions: For what PostgreSQL does not hold.
-        timeout_seconds: Limit of each query; None: the server's.
     """
 
     def __init__(
         self,
         settings: Settings,
-        reader: SliceReader,
-        join: AsofJoin,
+        readers: Readers[SliceReader],
         terms: Terms,
         extensions: Extensions,
-        timeout_seconds: float | None,
     ) -> None:
         self._settings = settings
-        self._timeout_seconds = timeout_seconds
-        self._reader = reader
-        self._join = join
+        self._readers = readers
         self._terms = terms
         self._extensions = extensions
-        self._months = reader.months()
+        self._months = readers.read(SliceReader.months)
 
     @classmethod
     @contextlib.contextmanager
@@ -70,17 +61,16 @@ class HistoricalValues:
         timeout_seconds: float | None = None,
     ) -> Iterator["HistoricalValues"]:
         """
-        Connect to PostgreSQL, and start DuckDB.
+        Connect to PostgreSQL.
 
         Raises:
             StoreUnavailable: PostgreSQL can't be reached.
         """
         with (
-            SliceReader.open(settings, timeout_seconds=timeout_seconds) as reader,
-            tempfile.TemporaryDirectory(prefix="asof-") as folder,
-            AsofJoin.open(memory_megabytes=settings.duckdb_memory_megabytes, folder=folder) as join,
+            SliceReader.open(settings, timeout_seconds=timeout_seconds) as first,
+            Readers(first, first.open_another, count=_READERS) as readers,
         ):
-            yield cls(settings, reader, join, terms, extensions, timeout_seconds)
+            yield cls(settings, readers, terms, extensions)
 
     def columns(
         self,
@@ -103,20 +93,16 @@ class HistoricalValues:
         """
         asked = _Asked(rows)
         tasks = [self._reading(asked, each.feature, each.join_keys) for each in wanted]
-        with contextlib.ExitStack() as stack:
-            readers = [self._reader]
-            if len(wanted) > 1:
-                readers = self._more_readers(stack)
-            stored = read_ahead(readers, tasks)
-            columns = []
+        columns = []
+        with self._readers.read_ahead(tasks) as stored:
             for each, tables in zip(wanted, stored, strict=True):
                 columns.append(self._column(asked, each, tables))
                 progress(each)
-            return columns
+        return columns
 
-    def query(self, statement: str) -> pa.Table:
-        """Return the rows of a query, of the same state as the values."""
-        return self._reader.query(statement)
+    def entity_rows(self, statement: str) -> pa.Table:
+        """Return the rows of a user's query, of the same state as the values."""
+        return self._readers.read(lambda reader: reader.entity_rows(statement))
 
     def _column(
         self, asked: "_Asked", wanted: WantedColumn, stored: Sequence[pa.Table]
@@ -143,7 +129,7 @@ class HistoricalValues:
         dependencies = []
         for each in wanted.dependencies:
             join_keys = tuple(keys_of[key] for key in each.join_keys)
-            stored = self._reading(some, each, join_keys)(self._reader)
+            stored = self._readers.read(self._reading(some, each, join_keys))
             dependencies.append(self._known(some, each, join_keys, stored, watermark))
         keys = {key: rows[column].cast(pa.string()) for key, column in keys_of.items()}
         computed = self._extensions.computations.compute(
@@ -167,24 +153,28 @@ class HistoricalValues:
         watermark: Watermark,
     ) -> KnownValues:
         entities = asked.entities(join_keys)
-        texts: list[pa.ChunkedArray] = []
-        found = _nothing(feature, len(entities.codes))
-        for table in stored:
-            codes = pc.index_in(table["entity_id"], entities.ids)
-            candidates = table.append_column("entity", codes).drop_columns("entity_id")
-            candidates = candidates.filter(codes.is_valid())
-            watermark.add(candidates)
-            if feature.feature_type in _PARSED:
-                candidates = _numbered(candidates, texts)
-            newest = self._join.newest(
-                entities.codes,
-                asked.instants,
-                candidates,
-                look_back=feature.look_back,
-                known_then=self._terms.known_then,
-            )
-            found = newer(found, newest)
-        return _resolved(feature, found, texts)
+        candidates = self._candidates(feature, stored, entities.ids)
+        watermark.add(candidates)
+        places = newest(
+            entities.codes,
+            asked.instants,
+            candidates,
+            look_back=feature.look_back,
+            known_then=self._terms.known_then,
+        )
+        return known_values(feature, candidates, places)
+
+    def _candidates(
+        self, feature: FeatureVersion, stored: Sequence[pa.Table], ids: pa.Array
+    ) -> pa.Table:
+        """Return what was read as one table, with entities by number instead of by id."""
+        schema = stored_schema(feature, with_created=self._terms.asks_when_created)
+        table = pa.concat_tables(
+            [schema.empty_table(), *(each.select(schema.names) for each in stored)]
+        )
+        codes = pc.index_in(table["entity_id"], ids)
+        table = table.append_column("entity", codes).drop_columns("entity_id")
+        return table.filter(codes.is_valid()) if codes.null_count else table
 
     def _reading(
         self, asked: "_Asked", feature: FeatureVersion, join_keys: tuple[str, ...]
@@ -193,7 +183,7 @@ class HistoricalValues:
         bounds, ids = asked.rows.bounds(), asked.entities(join_keys).ids
         if bounds is None or not feature.serving_location:
             return lambda _: []
-        window = Window(bounds[0] - feature.look_back, bounds[1])
+        window = Window.before(*bounds, look_back=feature.look_back)
 
         def read(reader: SliceReader) -> list[pa.Table]:
             older = [
@@ -216,16 +206,6 @@ class HistoricalValues:
 
         return read
 
-    def _more_readers(self, stack: contextlib.ExitStack) -> list[SliceReader]:
-        """Connect readers of the same state, all at a time; the stack closes them."""
-        state = self._reader.state()
-        opened = [
-            SliceReader.open(self._settings, timeout_seconds=self._timeout_seconds, state=state)
-            for _ in range(_READERS)
-        ]
-        with ThreadPoolExecutor(_READERS) as pool:
-            return list(pool.map(stack.enter_context, opened))
-
 
 @dataclass
 class _Asked:
@@ -242,35 +222,3 @@ class _Asked:
         if join_keys not in self._entities:
             self._entities[join_keys] = self.rows.entities(join_keys)
         return self._entities[join_keys]
-
-
-def _numbered(candidates: pa.Table, texts: list[pa.ChunkedArray]) -> pa.Table:
-    """Put the values' texts aside, and their numbers among all texts in their place."""
-    first = sum(map(len, texts))
-    texts.append(candidates["value"])
-    numbers = pa.array(np.arange(first, first + candidates.num_rows))
-    return candidates.set_column(candidates.schema.get_field_index("value"), "value", numbers)
-
-
-def _nothing(feature: FeatureVersion, count: int) -> Found:
-    is_parsed = feature.feature_type in _PARSED
-    value_type = pa.int64() if is_parsed else VALUE_TYPES[feature.feature_type]
-    return Found(pa.nulls(count, value_type), pa.nulls(count, INSTANT))
-
-
-def _resolved(feature: FeatureVersion, found: Found, texts: list[pa.ChunkedArray]) -> KnownValues:
-    """Return what was found, parsed where it is the number of a text."""
-    if feature.feature_type not in _PARSED:
-        missing = found.values.is_null().to_numpy(zero_copy_only=False)
-        places = pa.array(np.arange(len(found.values)), mask=missing)
-        return KnownValues(feature, found.values, places, found.timestamps)
-    numbers = found.values.dictionary_encode()
-    chunks = [chunk for each in texts for chunk in each.chunks]
-    used = pa.chunked_array(chunks, pa.string()).take(numbers.dictionary)
-    values = [decode(chunk, feature.feature_type) for chunk in used.chunks]
-    return KnownValues(
-        feature,
-        pa.concat_arrays([pa.array([], VALUE_TYPES[feature.feature_type]), *values]),
-        numbers.indices,
-        found.timestamps,
-    )

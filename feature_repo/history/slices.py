@@ -3,10 +3,9 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import LiteralString, Self
 
-import adbc_driver_manager
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,8 +13,12 @@ from feature_repo.history.terms import Terms
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
 from feature_repo.stores.partitions import PARTITIONS, Month, month
 from feature_repo.stores.sql import Slice, count_latest_query, history_query, latest_query
-from foundation.arrow_postgres import ArrowConnection, connect_arrow
-from foundation.errors import ContractViolation, StoreUnavailable
+from foundation.arrow_postgres import (
+    ArrowConnection,
+    connect_again,
+    connect_arrow,
+    translated_errors,
+)
 from foundation.settings import Settings
 
 # One state of the tables for all that is read; texts of timestamps as ours are.
@@ -37,6 +40,12 @@ class Window:
     start: datetime
     end: datetime
 
+    @classmethod
+    def before(cls, first: datetime, last: datetime, *, look_back: timedelta) -> Self:
+        """Return what counts for rows from a first to a last instant; the first year begins it."""
+        start = first - min(look_back, first - datetime.min.replace(tzinfo=UTC))
+        return cls(start, last)
+
 
 class SliceReader:
     """
@@ -44,41 +53,51 @@ class SliceReader:
 
     Args:
         connection: In a transaction.
+        timeout_seconds: Limit of each query; None: the server's.
+        state: Name of the state, from the reader that was the first of it; None: this is the first.
     """
 
-    def __init__(self, connection: ArrowConnection) -> None:
+    def __init__(
+        self, connection: ArrowConnection, *, timeout_seconds: float | None, state: str | None
+    ) -> None:
         self._connection = connection
+        self._timeout_seconds = timeout_seconds
         self._entity_tables: list[tuple[pa.Array, str]] = []
+        with connection.cursor() as cursor, translated_errors("a transaction"):
+            for statement in _SESSION:
+                cursor.execute(statement)
+            if state is not None:
+                cursor.execute(f"SET TRANSACTION SNAPSHOT '{state}'")
+            if timeout_seconds is not None:
+                cursor.execute(f"SET LOCAL statement_timeout = {timeout_seconds * 1_000:.0f}")
+        self._state = state or str(self.query("SELECT pg_export_snapshot()")[0][0].as_py())
 
     @classmethod
     @contextlib.contextmanager
-    def open(
-        cls,
-        settings: Settings,
-        *,
-        timeout_seconds: float | None = None,
-        state: str | None = None,
-    ) -> Iterator[Self]:
+    def open(cls, settings: Settings, *, timeout_seconds: float | None = None) -> Iterator[Self]:
         """
         Connect.
 
         Args:
             settings: Say where PostgreSQL is.
             timeout_seconds: Limit of each query; None: the server's.
-            state: Of which another reader reads, as its `state` returned it; None: as it is now.
 
         Raises:
             StoreUnavailable: PostgreSQL can't be reached.
         """
         with connect_arrow(settings) as connection:
-            with connection.cursor() as cursor:
-                for statement in _SESSION:
-                    cursor.execute(statement)
-                if state is not None:
-                    cursor.execute(f"SET TRANSACTION SNAPSHOT '{state}'")
-                if timeout_seconds is not None:
-                    cursor.execute(f"SET LOCAL statement_timeout = {timeout_seconds * 1_000:.0f}")
-            yield cls(connection)
+            yield cls(connection, timeout_seconds=timeout_seconds, state=None)
+
+    @contextlib.contextmanager
+    def open_another(self) -> Iterator[Self]:
+        """
+        Connect once more, to read of the same state at the same time.
+
+        Raises:
+            StoreUnavailable: PostgreSQL can't be reached.
+        """
+        with connect_again(self._connection) as connection:
+            yield type(self)(connection, timeout_seconds=self._timeout_seconds, state=self._state)
 
     def query(self, statement: str) -> pa.Table:
         """
@@ -88,13 +107,26 @@ class SliceReader:
             ContractViolation: PostgreSQL refuses it.
             StoreUnavailable: It took too long, or the connection broke.
         """
-        with self._connection.cursor() as cursor, _translated_errors():
+        with self._connection.cursor() as cursor, translated_errors("a query"):
             cursor.execute(statement)
             return cursor.fetch_arrow_table()
 
-    def state(self) -> str:
-        """Return a name of the tables' state, good until the reader is closed."""
-        return str(self.query("SELECT pg_export_snapshot()")[0][0].as_py())
+    def entity_rows(self, statement: str) -> pa.Table:
+        """
+        Return the rows of a query that a user wrote.
+
+        Args:
+            statement: One, with comments and semicolon if it has them.
+
+        Raises:
+            ContractViolation: PostgreSQL refuses it, or two of its columns have one name.
+            StoreUnavailable: It took too long, or the connection broke.
+        """
+        with self._connection.cursor() as cursor, translated_errors("the entity rows"):
+            # As a statement's end: within another one, a comment would swallow what comes after.
+            cursor.execute(f"CREATE TEMP VIEW entity_rows AS\n{statement}")
+            cursor.execute("SELECT * FROM pg_temp.entity_rows")
+            return cursor.fetch_arrow_table()
 
     def months(self) -> list[Month]:
         """Return the months of the history that PostgreSQL holds."""
@@ -123,7 +155,7 @@ class SliceReader:
     def stream(self, feature: FeatureVersion, window: Window) -> Iterator[pa.Table]:
         """Yield what `history` returns of all that is known now, some megabytes a time."""
         wanted = self._slice(feature, None, window, Terms())
-        with self._connection.cursor() as cursor, _translated_errors():
+        with self._connection.cursor() as cursor, translated_errors("a query"):
             cursor.execute(history_query(wanted, known_then=False))
             for batch in cursor.fetch_record_batch():
                 yield _typed(pa.Table.from_batches([batch]), feature)
@@ -146,12 +178,13 @@ class SliceReader:
             entity_table=self._entity_table(ids)
             if ids is not None and self._are_few(feature, ids)
             else None,
-            with_created=terms.known_at is not None or terms.known_then,
+            with_created=terms.asks_when_created,
         )
 
     def _are_few(self, feature: FeatureVersion, ids: pa.Array) -> bool:
-        known: int = self.query(count_latest_query(feature))[0][0].as_py()
-        return len(ids) <= (known // 2 if known else _FEW_ENTITIES)
+        enough = 2 * len(ids)
+        known: int = self.query(count_latest_query(feature, limit=enough))[0][0].as_py()
+        return known == enough if known else len(ids) <= _FEW_ENTITIES
 
     def _entity_table(self, ids: pa.Array) -> str:
         """Return the name of a temporary table of entity ids; the same ids share one."""
@@ -162,7 +195,7 @@ class SliceReader:
         # PostgreSQL's text holds no NUL, so no such entity has values.
         storable = ids.filter(pc.invert(pc.match_substring(ids, "\0")))
         rows = pa.table({"entity_id": storable})
-        with self._connection.cursor() as cursor, _translated_errors():
+        with self._connection.cursor() as cursor, translated_errors("entities"):
             cursor.adbc_ingest(name, rows, mode="create", temporary=True)
             cursor.execute(f"ANALYZE {name}")
         self._entity_tables.append((ids, name))
@@ -175,17 +208,3 @@ def _typed(table: pa.Table, feature: FeatureVersion) -> pa.Table:
         return table
     place = table.schema.get_field_index("value")
     return table.set_column(place, "value", table["value"].cast(pa.float64()))
-
-
-@contextlib.contextmanager
-def _translated_errors() -> Iterator[None]:
-    try:
-        yield
-    except adbc_driver_manager.ProgrammingError as error:
-        raise ContractViolation(f"PostgreSQL refused a query: {_reason(error)}") from error
-    except adbc_driver_manager.Error as error:
-        raise StoreUnavailable(f"PostgreSQL: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    return str(error).partition("\n\nQuery was")[0]

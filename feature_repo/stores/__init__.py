@@ -1,1 +1,1 @@
-"""Where values live: key and value encoding, the Feast plugins, and writes to both stores."""
+"""Where values live: key and value encoding, the online store plugin, and writes to both stores."""

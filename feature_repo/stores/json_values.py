@@ -56,9 +56,10 @@ def decode(texts: pa.Array, feature_type: FeatureType) -> pa.Array:
     Return the values of JSON texts, of the feature type's Arrow type in `VALUE_TYPES`.
 
     Args:
-        texts: JSON texts as strings; null stays null.
+        texts: JSON texts as strings; null stays null, and JSON's null is one.
         feature_type: decides the type.
     """
+    texts = pc.if_else(pc.equal(texts, "null"), pa.scalar(None, pa.string()), texts)
     if feature_type is FeatureType.FLOAT:
         return pc.cast(texts, pa.float64())
     if feature_type is FeatureType.VECTOR and not pc.any(pc.equal(texts, "[]")).as_py():

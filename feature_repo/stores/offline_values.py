@@ -27,7 +27,7 @@ FROM {rows}
 ON CONFLICT (feature_name, version, entity_id) DO UPDATE
 SET feature_value = excluded.feature_value,
     "timestamp" = excluded."timestamp",
-    created_at = excluded.created_at
+    created_at = clock_timestamp()
 WHERE kept."timestamp" < excluded."timestamp"
    OR (kept."timestamp" = excluded."timestamp" AND kept.feature_value <> excluded.feature_value)
 """
@@ -52,7 +52,7 @@ INSERT INTO feature_values AS kept (entity_id, feature_name, feature_value, vers
 SELECT entity_id, %(feature_name)s, feature_value, %(version)s, "timestamp"
 FROM staged_values
 ON CONFLICT (feature_name, version, entity_id, "timestamp") DO UPDATE
-SET feature_value = excluded.feature_value, created_at = excluded.created_at
+SET feature_value = excluded.feature_value
 WHERE kept.feature_value <> excluded.feature_value
 """
 

@@ -15,9 +15,10 @@ _VALUE_EXPRESSIONS = {
 }
 
 # Vectors and maps travel as JSON text, and are parsed once the few that count are found. Numbers
-# do, too: Arrow reads them faster than PostgreSQL makes doubles of them.
+# do, too: Arrow reads them faster than PostgreSQL makes doubles of them, and `#>>` gives their text
+# faster than a cast.
 _TRANSPORTED_VALUES = {
-    FeatureType.FLOAT: "nullif(feature_value::text, 'null')",
+    FeatureType.FLOAT: "feature_value #>> '{}'",
     FeatureType.STRING: "feature_value #>> '{}'",
     FeatureType.VECTOR: "feature_value::text",
     FeatureType.MAP: "feature_value::text",
@@ -119,9 +120,10 @@ def latest_query(wanted: Slice) -> str:
     return _slice_query("feature_latest", wanted)
 
 
-def count_latest_query(feature: FeatureVersion) -> str:
-    """Return the query of how many entities have a value."""
-    return f"SELECT count(*) FROM feature_latest {_of_version(feature)}"  # noqa: S608 - our own SQL
+def count_latest_query(feature: FeatureVersion, *, limit: int) -> str:
+    """Return the query of how many entities have a value, no more than a limit."""
+    known = f"SELECT FROM feature_latest {_of_version(feature)} LIMIT {limit}"
+    return f"SELECT count(*) FROM ({known}) AS known"  # noqa: S608 - our own SQL
 
 
 def stored_instants_query(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -87,12 +88,14 @@ class Known:
         at_answer: What historical retrieval finds at each answer, of what was written by then.
         long_before: The same, a staleness tolerance before.
         runs: Those that published values as of the answers' event timestamps.
+        recorded_since: Of runs as of instants before it the records may be gone.
         on_demand: Whether values can be computed for a request, so that there need be no run.
     """
 
     at_answer: FeatureColumn
     long_before: FeatureColumn
     runs: Sequence[PublishedRun]
+    recorded_since: datetime
     on_demand: bool
 
 
@@ -194,11 +197,12 @@ def _oldest(feature: FeatureVersion, served: Sequence[ServedValue]) -> Microseco
 
 def _may_be_of_run(answers: _Timed, known: Known) -> Flags:
     """
-    Return which answers may come from a run on record, or on demand.
+    Return which answers may come from a run on record, from one that was, or on demand.
 
     One that is of a run's instant has a value that is within what the run's values are within.
     """
-    anyway: Flags = np.full(len(answers.at), known.on_demand)
+    since = _microseconds(pa.array([known.recorded_since], INSTANT))
+    anyway: Flags = (answers.at < since) | known.on_demand
     if not known.runs:
         return anyway
     instants = _microseconds(pa.array([run.as_of for run in known.runs], INSTANT))

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
@@ -46,7 +46,9 @@ class ParityReport:
         return sum(each.compared_count for each in self.features)
 
 
-def check_parity(context: Context, answers: Iterable[ServedValue]) -> ParityReport:
+def check_parity(
+    context: Context, answers: Iterable[ServedValue], *, now: datetime
+) -> ParityReport:
     """
     Hold answers against what historical retrieval finds now for their instants.
 
@@ -55,6 +57,7 @@ def check_parity(context: Context, answers: Iterable[ServedValue]) -> ParityRepo
     Args:
         context: What is configured and deployed.
         answers: A sample of what was served.
+        now: Current instant.
 
     Raises:
         ContractViolation: An answer lacks a join key, or its value is of another type.
@@ -72,7 +75,7 @@ def check_parity(context: Context, answers: Iterable[ServedValue]) -> ParityRepo
         context.settings, Terms(known_then=True), context.extensions
     ) as values:
         features = [
-            judge(some, _known(context, values, deployed[reference], some))
+            judge(some, _known(context, values, deployed[reference], some, now=now))
             for reference, some in sorted(served.items())
         ]
     return ParityReport(features, dict(unknown))
@@ -83,18 +86,21 @@ def _known(
     values: HistoricalValues,
     feature: FeatureVersion,
     served: Sequence[ServedValue],
+    *,
+    now: datetime,
 ) -> Known:
     wanted = wanted_columns(
         context.catalog, [feature], context.extensions, full_feature_names=False
     )
-    now, before = (
+    at_answer, long_before = (
         values.columns(_entity_rows(feature, served, ago=ago), wanted)[0]
         for ago in (_NO_TIME, feature.staleness_tolerance)
     )
     return Known(
-        at_answer=now,
-        long_before=before,
+        at_answer=at_answer,
+        long_before=long_before,
         runs=_runs(context, feature, served),
+        recorded_since=now - timedelta(days=context.settings.run_retention_days),
         on_demand=context.extensions.computations.on_demand(feature),
     )
 

@@ -14,18 +14,21 @@ _PAUSE_SECONDS = 0.1
 # A job writes for so long at most.
 _PATIENCE_SECONDS = 60.0
 
-# What a transaction writes bears the time of its start: until all that started before an instant
-# have ended, more may appear that bears an earlier time. Everybody may see that a transaction runs,
-# by the lock that it holds on itself; when it started is told to its own role and to those that may
-# read all statistics. Of roles that may not write what training reads, none matters.
-_RUNNING = """
-SELECT now(), running.virtualxid, activity.xact_start, activity.usename, activity.pid
+# A value bears the instant at which it is written, and whoever writes holds a lock on the table
+# until all may see it: what bears an earlier instant than now and can't be seen yet is of a
+# transaction that holds such a lock. Everybody may see locks; when a transaction started is told to
+# its own role and to those that may read all statistics.
+_WRITING = """
+SELECT now(), writing.virtualtransaction, activity.xact_start, activity.usename, activity.pid
 FROM (SELECT) AS always LEFT JOIN (
-    pg_stat_activity AS activity JOIN pg_locks AS running USING (pid)
-) ON running.locktype = 'virtualxid' AND running.mode = 'ExclusiveLock'
-    AND activity.datname = current_database() AND activity.pid <> pg_backend_pid()
-    AND (has_table_privilege(activity.usesysid, 'feature_values', 'INSERT, UPDATE')
-         OR has_table_privilege(activity.usesysid, 'products', 'INSERT, UPDATE'))
+    pg_stat_activity AS activity JOIN (
+        SELECT DISTINCT pid, virtualtransaction FROM pg_locks
+        WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND granted
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+          AND relation IN (SELECT relid FROM pg_partition_tree('feature_values')
+                           UNION SELECT 'product_texts'::regclass)
+    ) AS writing USING (pid)
+) ON true
 """
 
 
@@ -37,7 +40,7 @@ class Settled:
     Attributes:
         instant: It is the newest one.
         lag: How long ago it was.
-        held_by: Whose open transaction it is that holds it back; empty if none does.
+        held_by: Whose transaction it is that has written and not ended; empty if there is none.
     """
 
     instant: datetime
@@ -68,14 +71,14 @@ def settled_instant(settings: Settings, *, patience_seconds: float = _PATIENCE_S
     """
     deadline = time.monotonic() + patience_seconds
     with connect(settings, autocommit=True) as connection:
-        now, running = _running(connection)
-        hidden = {each for each in running if each.started is None}
+        now, writing = _writing(connection)
+        hidden = {each for each in writing if each.started is None}
         while hidden:
             if time.monotonic() >= deadline:
                 raise _unsettled(hidden.pop())
             time.sleep(_PAUSE_SECONDS)
-            hidden &= set(_running(connection)[1])
-    visible = [(each.started, each) for each in running if each.started is not None]
+            hidden &= set(_writing(connection)[1])
+    visible = [(each.started, each) for each in writing if each.started is not None]
     if not visible:
         return Settled(now, timedelta(0), "")
     started, oldest = min(visible)
@@ -83,16 +86,16 @@ def settled_instant(settings: Settings, *, patience_seconds: float = _PATIENCE_S
     return Settled(instant, now - instant, f"role {oldest.role}, process {oldest.process}")
 
 
-def _running(connection: Connection) -> tuple[datetime, list[_Transaction]]:
-    """Return the current instant, and the transactions that may still write."""
-    rows = connection.execute(_RUNNING).fetchall()
+def _writing(connection: Connection) -> tuple[datetime, list[_Transaction]]:
+    """Return the current instant, and the transactions that have written and not ended."""
+    rows = connection.execute(_WRITING).fetchall()
     return rows[0][0], [_Transaction(*row[1:]) for row in rows if row[1] is not None]
 
 
 def _unsettled(transaction: _Transaction) -> ConfigurationError:
     return ConfigurationError(
-        f"a transaction of role {transaction.role}, process {transaction.process}, does not end, "
-        "and when it started is not told: what it writes may count or not",
+        f"a transaction of role {transaction.role}, process {transaction.process}, has written and "
+        "does not end, and when it started is not told: what it wrote may count or not",
         hint="Try again once it has ended, or let your role know: "
         "GRANT pg_read_all_stats TO CURRENT_USER.",
     )

@@ -66,7 +66,7 @@ def lag_line(settled: Settled) -> str:
         return ""
     return (
         f"what was written in the last {settled.lag} does not count: a transaction of "
-        f"{settled.held_by} has been open for so long, and may still write"
+        f"{settled.held_by} has been open for so long, and what it wrote is not there yet"
     )
 
 

@@ -21,7 +21,7 @@ from feature_repo.stores.stored_versions import stored_references
 from foundation import clock
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
-from tests.property.feature_repo.history.oracle import Written, store
+from tests.histories import Written, store
 
 FEATURES = {feature.reference: feature for feature in gather_features()}
 OLD, KEPT = FEATURES["popularity_score==1.0.0"], FEATURES["popularity_score==1.1.0"]

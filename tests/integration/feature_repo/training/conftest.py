@@ -13,7 +13,7 @@ from feature_repo.registry.gather import gather_features
 from foundation.errors import FeatureStoreError
 from foundation.postgres import Connection
 from foundation.settings import Settings
-from tests.property.feature_repo.history.oracle import Written, store
+from tests.histories import Written, store
 
 FEATURES = {feature.reference: feature for feature in gather_features()}
 START = datetime(2026, 6, 1, tzinfo=UTC)

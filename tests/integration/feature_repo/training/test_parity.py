@@ -11,6 +11,12 @@ from foundation.postgres import Connection
 from tests.integration.feature_repo.training.conftest import HOUR, START, Run
 
 
+@pytest.fixture(autouse=True)
+def _records_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of runs of the time of these tests, whenever that was."""
+    monkeypatch.setenv("FEATURE_STORE_RUN_RETENTION_DAYS", "36500")
+
+
 def _answer(
     feature: str, value: object, *, step: float, at: float | None, tier: str = "online", **keys: str
 ) -> dict[str, Any]:

@@ -2,19 +2,24 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 
-import psycopg
+import pyarrow as pa
 import pytest
 from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from feature_repo.registry.gather import gather_features
+from feature_repo.stores.offline_values import append_values
 from feature_repo.training.settled_instant import settled_instant
 from foundation.endpoints import resolve_endpoints
 from foundation.errors import ConfigurationError
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+POPULARITY = next(f for f in gather_features() if f.reference == "popularity_score==1.0.0")
 
 
 @pytest.fixture
@@ -41,11 +46,17 @@ def _now(connection: Connection) -> datetime:
     return started
 
 
-def test_an_open_transaction_holds_the_instant_back(
+def _write(connection: Connection) -> None:
+    """Write what training reads; the transaction stays open."""
+    connection.execute("INSERT INTO products VALUES ('p', 'tea', NULL, 'c', 1, now(), now())")
+
+
+def test_what_has_been_written_and_is_not_there_yet_holds_the_instant_back(
     settings: Settings, postgres: Connection
 ) -> None:
-    """For it may write still; who it is and how long it has been is told."""
+    """Who it is and how long it has been is told."""
     started = _now(postgres)
+    _write(postgres)
     settled = settled_instant(settings)
     assert settled.instant < started
     assert settled.held_by == f"role postgres, process {postgres.info.backend_pid}"
@@ -56,29 +67,38 @@ def test_an_open_transaction_holds_the_instant_back(
     assert (free.held_by, free.lag.total_seconds()) == ("", 0)
 
 
-def test_who_may_only_read_holds_nothing_back(settings: Settings, reader: Settings) -> None:
-    """However long somebody leaves it open."""
-    with connect(reader) as idle:
-        started = _now(idle)
-        assert settled_instant(settings).instant > started
+def test_who_has_not_written_holds_nothing_back(settings: Settings, postgres: Connection) -> None:
+    """However long somebody leaves it open: what is written later bears a later instant."""
+    started = _now(postgres)
+    settled = settled_instant(settings)
+    assert (settled.held_by, settled.instant > started) == ("", True)
+    _write(postgres)
+    postgres.commit()
+    written = postgres.execute("SELECT written_at > %s FROM product_texts", (settled.instant,))
+    assert written.fetchall() == [(True,)]
+
+
+def test_a_job_that_writes_holds_it_back(settings: Settings, postgres: Connection) -> None:
+    """Whatever month its values are of."""
+    value = pa.table({"entity_id": ["p"], "feature_value": ["0.5"], "timestamp": [NOON]})
+    append_values(postgres, POPULARITY, value)
+    assert settled_instant(settings).held_by
 
 
 def test_a_transaction_that_is_not_told_of_is_waited_for(
     settings: Settings, reader: Settings, postgres: Connection
 ) -> None:
-    """What it writes while it is waited for counts, and is there; else nothing is said at all."""
+    """What it has written counts then, and is there; or nothing is said at all."""
     with connect(settings) as writer, ThreadPoolExecutor(1) as pool:
         started = _now(writer)
+        _write(writer)
         with pytest.raises(ConfigurationError, match="role postgres") as raised:
             settled_instant(reader, patience_seconds=0)
         assert "GRANT pg_read_all_stats" in raised.value.hint
         waiting = pool.submit(settled_instant, reader)
-        writer.execute(
-            "INSERT INTO products VALUES ('p', 'tea', NULL, 'c', 1, now(), now())", prepare=False
-        )
         writer.commit()
         assert waiting.result().instant > started
-    assert postgres.execute("SELECT count(*) FROM products").fetchone() == (1,)
+    assert postgres.execute("SELECT count(*) FROM product_texts").fetchone() == (1,)
 
 
 def test_the_privilege_makes_waiting_needless(
@@ -87,7 +107,8 @@ def test_the_privilege_makes_waiting_needless(
     """An ordinary role with it steps back before what is open, as everybody else does."""
     postgres.execute("GRANT pg_read_all_stats TO analyst")
     postgres.commit()
-    with psycopg.connect(resolve_endpoints(settings).postgres_url.get_secret_value()) as writer:
+    with connect(settings) as writer:
         started = _now(writer)
-        settled = settled_instant(reader, patience_seconds=0)
-    assert settled.instant < started
+        _write(writer)
+        assert settled_instant(reader, patience_seconds=0).instant < started
+        writer.rollback()

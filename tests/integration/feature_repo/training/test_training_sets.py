@@ -275,9 +275,10 @@ def test_what_could_not_be_repeated_is_refused(
 def test_what_is_not_settled_yet_is_refused(
     run: Run, history: Connection, entities: Path, tmp_path: Path
 ) -> None:
-    """Somebody's open transaction may write what bears an earlier time."""
+    """Somebody has written what can't be seen yet."""
     row = history.execute("SELECT now()").fetchone()
     assert row is not None
+    history.execute("UPDATE feature_values SET feature_value = '0.9' WHERE entity_id = 'a'")
     build = ("training-set", "build", "--entities", entities, FEATURES[0])
     result = run(*build, "--out", tmp_path / "set", "--known-at", row[0].isoformat())
     assert isinstance(result.exception, ConfigurationError)

@@ -12,8 +12,8 @@ import redis
 import trustme
 import yaml
 
+from feature_repo.offline_store.store import PointInTimeOfflineStoreConfig
 from feature_repo.registry.catalog import REPO_PATH
-from feature_repo.stores.offline import PointInTimeOfflineStoreConfig
 from feature_repo.stores.schema import migrate
 from foundation import postgres
 from foundation.endpoints import resolve_endpoints

@@ -49,6 +49,22 @@ def test_values_come_back_exactly(
         assert text is None or json.loads(text) is not None
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (FeatureType.FLOAT, "0.5", 0.5),
+        (FeatureType.STRING, '"null"', "null"),
+        (FeatureType.VECTOR, "[0.5]", [0.5]),
+        (FeatureType.VECTOR, "[]", []),
+        (FeatureType.MAP, '{"null": 0.5}', [("null", 0.5)]),
+    ],
+)
+def test_what_is_null_in_json_is_null(kind: FeatureType, text: str, value: object) -> None:
+    """Beside other values, and alone."""
+    assert decode(pa.array(["null", text, None]), kind).to_pylist() == [None, value, None]
+    assert decode(pa.array(["null"]), kind).to_pylist() == [None]
+
+
 @given(entries=st.dictionaries(texts, finite, max_size=6), random=st.randoms())
 def test_the_order_of_a_map_does_not_show(entries: dict[str, float], random: Random) -> None:
     """Two maps of the same entries have the same text."""

@@ -60,6 +60,7 @@ def _judge(
     runs: Sequence[float | tuple[float, float, float]] = (),
     feature: FeatureVersion = POPULARITY,
     on_demand: bool = False,
+    recorded_since: datetime | None = None,
 ) -> FeatureParity:
     """Judge an answer; of each run, the minute after noon and maybe what its values are within."""
     published = [run if isinstance(run, tuple) else (run, None, None) for run in runs]
@@ -67,6 +68,7 @@ def _judge(
         at_answer=_column(feature, found),
         long_before=_column(feature, found if before is None else before),
         runs=[PublishedRun(NOON + at * MINUTE, *bounds) for at, *bounds in published],
+        recorded_since=NOON - 60 * MINUTE if recorded_since is None else recorded_since,
         on_demand=on_demand,
     )
     return judge([answer], known)
@@ -125,6 +127,18 @@ def test_a_value_of_a_run_that_is_not_kept() -> None:
     for between in (15, 22, 28):
         assert _verdict(_answer(0.5, between), (0.5, 0), runs=runs) == "unrecorded"
     assert _verdict(_answer(0.5, 20), (0.5, 0)) == "unrecorded"
+
+
+def test_a_value_of_a_run_whose_record_may_be_gone() -> None:
+    """Nobody can tell any more; what is on record still counts."""
+    later = NOON + 22 * MINUTE
+    for runs in ([], [(20.0, 0.25, 0.75)]):
+        answer = _answer(0.5, 21)
+        assert _verdict(answer, (0.6, 0), runs=runs, recorded_since=later) == "not_kept"
+        assert _verdict(answer, (0.6, 0), runs=runs) == "unrecorded"
+    runs = [(20.0, 0.25, 0.75)]
+    beyond = _answer(0.9, 20)
+    assert _verdict(beyond, (0.6, 0), runs=runs, recorded_since=later) == "unrecorded"
 
 
 def test_a_value_that_may_have_been_computed_on_demand() -> None:

@@ -23,13 +23,15 @@ from pydantic import SecretStr, model_validator
 from feature_repo.history.columns import WantedColumn
 from feature_repo.history.entity_rows import EntityRows
 from feature_repo.history.extensions import Extensions, load_extensions
-from feature_repo.history.terms import current_terms
+from feature_repo.history.terms import Terms, current_terms
+from feature_repo.offline_store.feast_request import FeastRequest, stock_job
+from feature_repo.offline_store.point_in_time import Retrieval, stored_instants, wanted_columns
+from feature_repo.offline_store.pushed_rows import pushed_rows
+from feature_repo.offline_store.retrieval_job import PointInTimeRetrievalJob, read_maps
 from feature_repo.registry.views import feature_version
 from feature_repo.stores.offline_values import append_values
-from feature_repo.stores.point_in_time import Retrieval, stored_instants, wanted_columns
-from feature_repo.stores.pushed_rows import pushed_rows
-from feature_repo.stores.retrieval_job import PointInTimeRetrievalJob, read_maps
 from foundation.endpoints import resolve_endpoints
+from foundation.errors import ConfigurationError, ContractViolation
 from foundation.postgres import connect
 from foundation.settings import Settings, load_settings
 
@@ -43,7 +45,7 @@ class PointInTimeOfflineStoreConfig(PostgreSQLOfflineStoreConfig):  # type: igno
         computations: Class path of what computes values that are not stored.
     """
 
-    type: Literal["feature_repo.stores.offline.PointInTimeOfflineStore"]
+    type: Literal["feature_repo.offline_store.store.PointInTimeOfflineStore"]
     older_values: str
     computations: str
 
@@ -52,9 +54,17 @@ class PointInTimeOfflineStoreConfig(PostgreSQLOfflineStoreConfig):  # type: igno
     def _fill_in(cls, values: dict[str, Any]) -> dict[str, Any]:
         url = resolve_endpoints(load_settings()).postgres_url.get_secret_value()
         parameters = conninfo_to_dict(url)
+        several = [key for key in ("host", "port") if "," in str(parameters.get(key, ""))]
+        if not values.keys() >= set(several):
+            raise ConfigurationError(
+                f"FEATURE_STORE_POSTGRES_URL: more than one {several[0]}, Feast's offline store "
+                "connects to one",
+                hint="Name one that stands before them, or set host and port of the offline_store "
+                "in feature_store.yaml.",
+            )
         return {
             "host": parameters.get("host", "localhost"),
-            "port": int(parameters.get("port") or 5432),
+            "port": parameters.get("port") or 5432,
             "database": parameters.get("dbname", "postgres"),
             "user": parameters.get("user", "postgres"),
             "password": parameters.get("password", ""),
@@ -91,7 +101,8 @@ class PointInTimeOfflineStore(PostgreSQLOfflineStore):  # type: ignore[misc]  # 
     """
     Feast's store, with a point-in-time join that is right and fast, and with offline writes.
 
-    Feature views that were not made from feature versions of ours go the way of Feast's store.
+    Feature views that were not made from feature versions of ours go the way of Feast's store, also
+    beside those that were.
     """
 
     @staticmethod
@@ -110,44 +121,26 @@ class PointInTimeOfflineStore(PostgreSQLOfflineStore):  # type: ignore[misc]  # 
         Return a job that joins features to entity rows, or to all that is stored of a time.
 
         Within `as_known_at(instant)` nothing counts that was created after the instant.
+
+        Raises:
+            ContractViolation: Views that are not ours are asked for within `as_known_at`, or beside
+                ours without entity rows.
         """
-        options = config.offline_store
-        wanted = wanted_columns(
+        request = FeastRequest(
+            config,
             feature_views,
             feature_refs,
             registry,
             project,
-            options.extensions,
-            full_feature_names=full_feature_names,
+            full_feature_names,
+            filter_by_created_timestamp,
         )
-        if wanted is None:
-            return PostgreSQLOfflineStore.get_historical_features(
-                config,
-                feature_views,
-                feature_refs,
-                entity_df,
-                registry,
-                project,
-                full_feature_names,
-                filter_by_created_timestamp,
-                **kwargs,
-            )
-        retrieval = Retrieval(
-            settings=options.settings(),
-            extensions=options.extensions,
-            terms=replace(current_terms(), known_then=filter_by_created_timestamp),
-            wanted=wanted,
-            entities=_entities(entity_df, wanted, feature_views, kwargs),
-        )
-        return PointInTimeRetrievalJob(
-            retrieval.settings,
-            retrieval.run,
-            lambda: _metadata(feature_refs, retrieval.rows()),
-            full_feature_names=full_feature_names,
-            on_demand_feature_views=OnDemandFeatureView.get_requested_odfvs(
-                feature_refs, project, registry
-            ),
-        )
+        ours, others = request.divided()
+        terms = replace(current_terms(), known_then=filter_by_created_timestamp)
+        _check_others(ours, others, entity_df, terms)
+        if others.views and not ours.views:
+            return stock_job(request, entity_df, kwargs)
+        return _job(request, _retrieval(ours, others, entity_df, terms, kwargs))
 
     @staticmethod
     def offline_write_batch(
@@ -181,11 +174,66 @@ class PointInTimeOfflineStore(PostgreSQLOfflineStore):  # type: ignore[misc]  # 
     @staticmethod
     def pull_all_from_table_or_query(config: RepoConfig, *args: Any, **kwargs: Any) -> RetrievalJob:  # noqa: ANN401 - passed on
         """Return a job that reads a table, such as a saved dataset; what is jsonb comes as maps."""
-        job = PostgreSQLOfflineStore.pull_all_from_table_or_query(config, *args, **kwargs)
+        query = PostgreSQLOfflineStore.pull_all_from_table_or_query(
+            config, *args, **kwargs
+        ).to_sql()
         settings = config.offline_store.settings()
         return PointInTimeRetrievalJob(
-            settings, lambda timeout: read_maps(settings, job.to_sql(), timeout), lambda: None
+            settings,
+            lambda timeout: read_maps(settings, query, timeout),
+            lambda: None,
+            query=query,
         )
+
+
+def _check_others(
+    ours: FeastRequest, others: FeastRequest, entity_df: pd.DataFrame | str | None, terms: Terms
+) -> None:
+    """Refuse what Feast's own store can't do, or not together with ours."""
+    names = ", ".join(view.name for view in others.views)
+    if names and terms.known_at is not None:
+        raise ContractViolation(
+            f"as_known_at: {names}: made from no feature version of ours, so that nobody knows "
+            "what was known when",
+            hint="Ask for it in a call of its own, outside the block.",
+        )
+    if names and ours.views and entity_df is None:
+        raise ContractViolation(
+            f"{names}: made from no feature version of ours, so that it has no entity rows in "
+            "common with those that are",
+            hint="Give entity_df, or ask for it in a call of its own.",
+        )
+
+
+def _retrieval(
+    ours: FeastRequest,
+    others: FeastRequest,
+    entity_df: pd.DataFrame | str | None,
+    terms: Terms,
+    time: Mapping[str, datetime | None],
+) -> Retrieval:
+    options = ours.config.offline_store
+    wanted = wanted_columns(ours, options.extensions)
+    return Retrieval(
+        settings=options.settings(),
+        extensions=options.extensions,
+        terms=terms,
+        wanted=wanted,
+        entities=_entities(entity_df, wanted, ours.views, time),
+        others=others,
+    )
+
+
+def _job(request: FeastRequest, retrieval: Retrieval) -> PointInTimeRetrievalJob:
+    return PointInTimeRetrievalJob(
+        retrieval.settings,
+        retrieval.run,
+        lambda: _metadata(request.references, retrieval.rows()),
+        full_feature_names=request.full_feature_names,
+        on_demand_feature_views=OnDemandFeatureView.get_requested_odfvs(
+            request.references, request.project, request.registry
+        ),
+    )
 
 
 def _entities(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import adbc_driver_manager
 import pandas as pd
 import pyarrow as pa
 from feast import OnDemandFeatureView
@@ -16,7 +15,7 @@ from feast.saved_dataset import SavedDatasetStorage
 from feature_repo.history.slices import SliceReader
 from feature_repo.registry.metadata import FeatureType
 from feature_repo.stores.json_values import decode, encode
-from foundation.arrow_postgres import connect_arrow
+from foundation.arrow_postgres import connect_arrow, translated_errors
 from foundation.errors import ContractViolation
 from foundation.settings import Settings
 
@@ -31,6 +30,7 @@ class PointInTimeRetrievalJob(RetrievalJob):  # type: ignore[misc]  # Feast is u
         describe: Gives what Feast remembers of a saved dataset.
         full_feature_names: Whether columns carry the names of their feature views, too.
         on_demand_feature_views: Feast's own, which Feast computes from the result.
+        query: Gives the same result in PostgreSQL; None: no query does.
     """
 
     def __init__(
@@ -41,12 +41,14 @@ class PointInTimeRetrievalJob(RetrievalJob):  # type: ignore[misc]  # Feast is u
         *,
         full_feature_names: bool = False,
         on_demand_feature_views: Sequence[OnDemandFeatureView] = (),
+        query: str | None = None,
     ) -> None:
         self._settings = settings
         self._retrieve = retrieve
         self._describe = describe
         self._full_feature_names = full_feature_names
         self._on_demand_feature_views = list(on_demand_feature_views)
+        self._query = query
 
     @property
     def full_feature_names(self) -> bool:
@@ -93,6 +95,20 @@ class PointInTimeRetrievalJob(RetrievalJob):  # type: ignore[misc]  # Feast is u
             replace=allow_overwrite,
         )
 
+    def to_sql(self) -> str:
+        """
+        Return the query that gives the result.
+
+        Raises:
+            ContractViolation: There is none.
+        """
+        if self._query is None:
+            raise ContractViolation(
+                "to_sql: no query gives the result, which is put together outside of PostgreSQL",
+                hint="persist() it, and query the table.",
+            )
+        return self._query
+
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         return self._retrieve(timeout)
 
@@ -117,39 +133,48 @@ def write_table(settings: Settings, name: str, table: pa.Table, *, replace: bool
 
     Args:
         settings: Say where PostgreSQL is.
-        name: Of the table; `schema.table` for one that is not in the search path.
+        name: Of the table, as SQL has it: in lower case unless it is quoted, `schema.table` for one
+            that is not in the search path.
         table: What to write; maps become jsonb.
         replace: Whether a table of that name may be replaced.
 
     Raises:
         ContractViolation: The table exists already, or can't be written.
+        StoreUnavailable: PostgreSQL can't be reached, or the connection broke.
     """
-    schema, _, short_name = name.rpartition(".")
     maps = [field.name for field in table.schema if pa.types.is_map(field.type)]
-    for column in maps:
-        texts = pa.chunked_array(
-            [encode(chunk, FeatureType.MAP) for chunk in table[column].chunks], pa.string()
+    hint = "Quote a name that is not all small letters; allow_overwrite=True replaces a table."
+    with (
+        connect_arrow(settings) as connection,
+        connection.cursor() as cursor,
+        translated_errors(f"table {name}", hint=hint),
+    ):
+        cursor.execute("SELECT parse_ident($1)", (name,))
+        path: list[str] = cursor.fetch_arrow_table()[0][0].as_py()
+        cursor.adbc_ingest(
+            path[-1],
+            _with_texts(table, maps),
+            mode="replace" if replace else "create",
+            db_schema_name=".".join(path[:-1]) or None,
         )
-        table = table.set_column(table.schema.get_field_index(column), column, texts)
-    with connect_arrow(settings) as connection, connection.cursor() as cursor:
-        try:
-            cursor.adbc_ingest(
-                short_name,
-                table,
-                mode="replace" if replace else "create",
-                db_schema_name=schema or None,
+        for column in map(_quoted, maps):
+            cursor.execute(
+                f"ALTER TABLE {'.'.join(map(_quoted, path))} "
+                f"ALTER {column} TYPE jsonb USING {column}::jsonb"
             )
-            for column in maps:
-                quoted = '"' + column.replace('"', '""') + '"'
-                cursor.execute(
-                    f"ALTER TABLE {name} ALTER {quoted} TYPE jsonb USING {quoted}::jsonb"
-                )
-        except adbc_driver_manager.ProgrammingError as error:
-            reason = str(error).partition("\n\nQuery was")[0]
-            raise ContractViolation(
-                f"table {name}: {reason}", hint="allow_overwrite=True replaces one that is there."
-            ) from error
         connection.commit()
+
+
+def _with_texts(table: pa.Table, maps: Sequence[str]) -> pa.Table:
+    for column in maps:
+        texts = [encode(chunk, FeatureType.MAP) for chunk in table[column].chunks]
+        place = table.schema.get_field_index(column)
+        table = table.set_column(place, column, pa.chunked_array(texts, pa.string()))
+    return table
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def read_maps(settings: Settings, query: str, timeout_seconds: float | None) -> pa.Table:

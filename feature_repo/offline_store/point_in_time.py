@@ -5,18 +5,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
-from feast import FeatureView
-from feast.infra.registry.base_registry import BaseRegistry
 
-from feature_repo.history.columns import WantedColumn, joined
+from feature_repo.history.columns import WantedColumn, joined, with_columns
 from feature_repo.history.entity_rows import EntityRows
 from feature_repo.history.extensions import Extensions
 from feature_repo.history.retrieval import HistoricalValues
 from feature_repo.history.terms import Terms
+from feature_repo.offline_store.feast_request import FeastRequest, stock_columns
 from feature_repo.registry.metadata import FeatureVersion, view_name_of
 from feature_repo.registry.views import feature_version
 from feature_repo.stores.sql import stored_instants_query
-from foundation.errors import ContractViolation, DefinitionError
+from foundation.errors import ContractViolation
 from foundation.settings import Settings
 
 
@@ -31,6 +30,7 @@ class Retrieval:
         terms: Which values count.
         wanted: The columns of features, in order.
         entities: What they are joined to: rows, or SQL that gives them.
+        others: Features of views that are not ours.
     """
 
     settings: Settings
@@ -38,6 +38,7 @@ class Retrieval:
     terms: Terms
     wanted: Sequence[WantedColumn]
     entities: EntityRows | str
+    others: FeastRequest
     _rows: EntityRows | None = field(default=None, init=False)
 
     def run(self, timeout_seconds: float | None = None) -> pa.Table:
@@ -46,7 +47,8 @@ class Retrieval:
             self.settings, self.terms, self.extensions, timeout_seconds=timeout_seconds
         ) as values:
             self._rows = self._entity_rows(values)
-            return joined(self._rows, values.columns(self._rows, self.wanted))
+            table = joined(self._rows, values.columns(self._rows, self.wanted))
+        return with_columns(table, stock_columns(self.others, self._rows))
 
     def rows(self) -> EntityRows:
         """Return the entity rows; those of the last execution, if there was one."""
@@ -58,51 +60,29 @@ class Retrieval:
     def _entity_rows(self, values: HistoricalValues) -> EntityRows:
         if isinstance(self.entities, EntityRows):
             return self.entities
-        statement = self.entities.strip().rstrip(";")
         # What a user gives as SQL is executed as it is, as in Feast's own stores.
-        found = values.query(f"SELECT * FROM ({statement}) AS entity_rows")  # noqa: S608
-        return EntityRows.from_arrow(_plain_types(found))
+        return EntityRows.from_arrow(_plain_types(values.entity_rows(self.entities)))
 
 
-def wanted_columns(
-    views: Sequence[FeatureView],
-    references: Sequence[str],
-    registry: BaseRegistry,
-    project: str,
-    extensions: Extensions,
-    *,
-    full_feature_names: bool,
-) -> list[WantedColumn] | None:
+def wanted_columns(request: FeastRequest, extensions: Extensions) -> list[WantedColumn]:
     """
-    Return the columns that references to features of our views mean.
+    Return the columns that a request means.
 
     Args:
-        views: Feature views, projected as the user asked.
-        references: `view:feature`, in order; those of other views are left out.
-        registry: Knows what features are computed from.
-        project: Feast's.
-        extensions: Tell which are computed.
-        full_feature_names: Whether columns carry the names of their views.
-
-    Returns:
-        The columns; None if a view was not made from a feature version of ours.
+        request: Of views that were made from feature versions.
+        extensions: Tell which features are computed.
     """
-    versions = {view.projection.name_to_use(): (view, _version(view)) for view in views}
+    views = {view.projection.name_to_use(): view for view in request.views}
     columns = []
-    for reference in references:
-        name, _, feature_name = reference.partition(":")
-        view, feature = versions.get(name, (None, None))
-        if view is None:
-            continue
-        if feature is None:
-            return None
-        renamed = view.projection.join_key_map
+    for reference in request.references:
+        view = views[reference.partition(":")[0]]
+        feature, renamed = feature_version(view), view.projection.join_key_map
         columns.append(
             WantedColumn(
                 feature=feature,
                 join_keys=tuple(renamed.get(key, key) for key in feature.join_keys),
-                name=f"{name}__{feature_name}" if full_feature_names else feature_name,
-                dependencies=_dependencies(feature, registry, project, extensions),
+                name=request.column_name(reference),
+                dependencies=_dependencies(feature, request, extensions),
             )
         )
     return columns
@@ -123,21 +103,16 @@ def stored_instants(wanted: Sequence[WantedColumn], start: datetime, end: dateti
     return stored_instants_query([column.feature for column in wanted], start=start, end=end)
 
 
-def _version(view: FeatureView) -> FeatureVersion | None:
-    try:
-        return feature_version(view)
-    except DefinitionError:  # what its tags hold are no metadata
-        return None
-
-
 def _dependencies(
-    feature: FeatureVersion, registry: BaseRegistry, project: str, extensions: Extensions
+    feature: FeatureVersion, request: FeastRequest, extensions: Extensions
 ) -> tuple[FeatureVersion, ...]:
     if not extensions.computations.covers(feature):
         return ()
     return tuple(
         feature_version(
-            registry.get_feature_view(view_name_of(reference), project, allow_cache=True)
+            request.registry.get_feature_view(
+                view_name_of(reference), request.project, allow_cache=True
+            )
         )
         for reference in feature.dependencies
     )
