@@ -28,8 +28,9 @@ _SESSION: tuple[LiteralString, ...] = (
     # Compiling these queries takes longer than it saves.
     "SET LOCAL jit = off",
 )
-# To look entities up one by one costs more than to read them all, unless they are few: less than
-# half of those that have a value, or, if nobody knows how many those are, so many.
+# To look entities up one by one costs more than to read them all, unless they are few: a quarter of
+# those that have a value, or, if nobody knows how many those are, so many.
+_FEW_SHARE = 4
 _FEW_ENTITIES = 10_000
 
 
@@ -150,7 +151,7 @@ class SliceReader:
             created.
         """
         wanted = self._slice(feature, ids, window, terms)
-        return _typed(self.query(history_query(wanted, known_then=terms.known_then)), feature)
+        return self._slice_rows(wanted, history_query(wanted, known_then=terms.known_then))
 
     def stream(self, feature: FeatureVersion, window: Window) -> Iterator[pa.Table]:
         """Yield what `history` returns of all that is known now, some megabytes a time."""
@@ -165,7 +166,14 @@ class SliceReader:
     ) -> pa.Table:
         """Return latest values; see `history`."""
         wanted = self._slice(feature, ids, window, terms)
-        return _typed(self.query(latest_query(wanted)), feature)
+        return self._slice_rows(wanted, latest_query(wanted))
+
+    def _slice_rows(self, wanted: Slice, statement: str) -> pa.Table:
+        # Of few entities each value is looked up; of all, every page is read once, in no order.
+        looks_up = "off" if wanted.entity_table is None else "on"
+        with self._connection.cursor() as cursor, translated_errors("a query"):
+            cursor.execute(f"SET LOCAL enable_indexscan = {looks_up}")
+        return _typed(self.query(statement), wanted.feature)
 
     def _slice(
         self, feature: FeatureVersion, ids: pa.Array | None, window: Window, terms: Terms
@@ -182,7 +190,7 @@ class SliceReader:
         )
 
     def _are_few(self, feature: FeatureVersion, ids: pa.Array) -> bool:
-        enough = 2 * len(ids)
+        enough = _FEW_SHARE * len(ids)
         known: int = self.query(count_latest_query(feature, limit=enough))[0][0].as_py()
         return known == enough if known else len(ids) <= _FEW_ENTITIES
 

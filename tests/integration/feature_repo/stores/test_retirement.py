@@ -138,6 +138,7 @@ def test_values_that_nobody_defines_are_told_of_and_kept(
             f"UPDATE {table} SET version = '0.9.0' WHERE version = %s",  # noqa: S608 - our own
             (OLD.version,),
         )
+    postgres.execute("DELETE FROM replaced_values")  # as if it had been that version all along
     postgres.commit()
     unknown = "popularity_score==0.9.0"
     assert stored_references(postgres) == {KEPT.reference, unknown}
