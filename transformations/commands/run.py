@@ -20,7 +20,8 @@ def run_features(
     features: Annotated[
         list[str] | None,
         typer.Argument(
-            help="`popularity_score` for all its live versions, `popularity_score==1.0.0` for one."
+            help="`popularity_score` for all its live versions, `popularity_score==1.0.0` for one, "
+            "or the name of a job."
         ),
     ] = None,
     *,
