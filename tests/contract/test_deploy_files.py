@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from transformations.jobs import jobs_of
 
 DEPLOY = PROJECT_ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 BIN = Path(sys.executable).parent
 APPS = {
     "feature_repo": feature_repo,
@@ -64,9 +65,18 @@ def _containers(node: object) -> Iterator[dict[str, Any]]:
             yield from _containers(each)
 
 
+def _mounts(service: dict[str, Any]) -> dict[PurePosixPath, str]:
+    """Return where something is mounted, and whether it is `ro` or `rw`."""
+    volumes = [volume.split(":") for volume in service.get("volumes", ())]
+    secrets = [[name, f"/run/secrets/{name}", "ro"] for name in service.get("secrets", ())]
+    return {
+        PurePosixPath(target): mode[0] if mode else "rw"
+        for _, target, *mode in [*volumes, *secrets]
+    }
+
+
 def _commands() -> list[list[str]]:
-    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-    ours = [s for s in compose["services"].values() if s["image"].startswith("feature-store")]
+    ours = [s for s in COMPOSE["services"].values() if s["image"].startswith("feature-store")]
     commands = [service["command"] for service in ours if "command" in service]
     for folder in ("base", "cronjobs"):
         for resource in _resources(KUBERNETES / folder):
@@ -86,6 +96,37 @@ def test_compose_is_well_formed() -> None:
     """By the schema of the Compose specification."""
     schema = ("--builtin-schema", "vendor.compose-spec")
     _passes(BIN / "check-jsonschema", *schema, DEPLOY / "compose.yaml")
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_nothing_is_mounted_within_what_is_read_only(name: str) -> None:
+    """Docker can't make a place for it there, and the container would not start."""
+    mounts = _mounts(COMPOSE["services"][name])
+    fixed = [target for target, mode in mounts.items() if mode == "ro"]
+    assert not [(inner, outer) for inner in mounts for outer in fixed if outer in inner.parents]
+
+
+def test_our_volumes_are_of_our_user() -> None:
+    """A new volume is root's, unless the image has a folder in its place."""
+    made = re.findall(r"install -d -o 10001 -g 10001 (\S+)", (DEPLOY / "Dockerfile").read_text())
+    written = {
+        str(target)
+        for service in COMPOSE["services"].values()
+        if service["image"].startswith("feature-store")
+        for target, mode in _mounts(service).items()
+        if mode == "rw"
+    }
+    assert written == set(made)
+
+
+def test_secrets_are_mounted_where_they_are_read() -> None:
+    """By Prometheus and Alertmanager, each its own; the files are those that the README names."""
+    for name, file in (("prometheus", "prometheus.yml"), ("alertmanager", "alertmanager.yml")):
+        read = re.findall(r"_file: (\S+)", (DEPLOY / name / file).read_text())
+        assert read == [f"/run/secrets/{each}" for each in COMPOSE["services"][name]["secrets"]]
+    files = {secret["file"] for secret in COMPOSE["secrets"].values()}
+    readme = (DEPLOY / "secrets" / "README.md").read_text()
+    assert files == {f"./secrets/{each}" for each in re.findall("^- `(.*?)`", readme, re.MULTILINE)}
 
 
 @pytest.mark.parametrize("folder", ["base", "cronjobs"])
