@@ -121,6 +121,19 @@ def test_gauges_tell_how_jobs_are(told: Settings, postgres: Connection) -> None:
     assert sample("batch_job_last_success_timestamp", job_name="popularity_score==2.0.0") is None
 
 
+def test_a_run_and_its_retries_fail_once(told: Settings, postgres: Connection) -> None:
+    """Three attempts of one run are not three runs in a row."""
+    for attempt in (2, 3, 4):
+        insert_run(
+            postgres,
+            "popularity_score",
+            started_at=clock.now() + attempt * SECOND,
+            status="failed",
+            attempt=attempt,
+        )
+    assert _read(told)("batch_job_consecutive_failures", job_name=JOB) == 2
+
+
 def test_gauges_tell_how_features_are(told: Settings, postgres: Connection) -> None:
     """Age by the last run, rows and their stale share by the latest values."""
     now = clock.now()
