@@ -142,6 +142,11 @@ class Settings(BaseSettings):
     input_freshness_seconds: float = Field(
         default=300.0, gt=0, description="Oldest acceptable newest event when a job starts."
     )
+    products_freshness_seconds: float = Field(
+        default=172_800.0,
+        ge=0,
+        description="Age of the newest change of a product that is told; 0: none is.",
+    )
     clock_skew_seconds: float = Field(
         default=60.0, ge=0, description="How far in the future an event may lie."
     )

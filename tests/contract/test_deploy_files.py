@@ -146,13 +146,15 @@ def test_kustomizations_name_what_is_there() -> None:
 
 
 def test_commands_exist() -> None:
-    """Those of ours, and Feast's."""
+    """Those of ours with their options, and Feast's."""
     for module, *arguments in _commands():
         if module == "feast.cli.cli":
             assert arguments == ["--chdir", "feature_repo", "apply"]
             continue
         group = typer.main.get_command(APPS[module])
-        assert arguments[0] in group.commands, (module, arguments)  # type: ignore[attr-defined]  # each is a group
+        name, *options = arguments
+        assert name in group.commands, (module, arguments)  # type: ignore[attr-defined]  # each is a group
+        group.commands[name].make_context(name, options)  # type: ignore[attr-defined]
 
 
 def test_settings_exist() -> None:

@@ -79,7 +79,7 @@ def _detected(metrics: list[Metric]) -> float:
         for metric in metrics
         for sample in metric.samples
         if sample.name == "feature_drift_detected_total"
-        and sample.labels["feature_name"] == "user_activity_level"
+        and sample.labels == {"feature_name": "user_activity_level", "against": "last"}
     )
 
 
@@ -102,7 +102,7 @@ def test_a_shift_is_told_counted_and_told_to_have_gone(
         for sample in metric.samples
         if sample.name == "feature_drift_score"
     }
-    assert scores.keys() == {"psi", "ks", "mean", "quantile", "null_rate"}
+    assert scores.keys() == {"psi", "ks", "mean", "quantile", "count", "null_rate"}
     assert scores["psi"] > 0.2
     _store(postgres, spread=0.1)
     assert runner.invoke(cli.app, ["drift", "user_activity_level"]).exit_code == 0
@@ -126,6 +126,32 @@ def test_a_baseline_outlives_its_snapshot(snapshot: Settings, postgres: Connecti
         runner.invoke(cli.app, ["baseline", "unpin", "user_activity_level", "1.0.0"]).exit_code == 0
     )
     assert "has no baseline" in runner.invoke(cli.app, [*against, "baseline"]).stderr
+
+
+def test_both_references_are_measured_by_one_command(
+    snapshot: Settings, postgres: Connection
+) -> None:
+    """The baseline if there is one; whoever only wants it recorded is not told by the exit code."""
+    assert snapshot
+    runner, command = CliRunner(), ["drift", "user_activity_level", "--against", "both"]
+    alone = runner.invoke(cli.app, [*command, "--json"])
+    assert [each["against"] for each in json.loads(alone.stdout)] == ["last"]
+    assert "Not measured" not in alone.stderr
+    runner.invoke(cli.app, ["baseline", "pin", "user_activity_level", "1.0.0"])
+    _store(postgres, spread=0.2)
+    both = runner.invoke(cli.app, [*command, "--json", "--exit-zero"])
+    assert both.exit_code == 0
+    found = [(each["against"], each["state"]) for each in json.loads(both.stdout)]
+    assert found == [("last", "drifted"), ("baseline", "drifted")]
+    assert runner.invoke(cli.app, command).exit_code == 2
+
+
+def test_nothing_to_report_is_said(settings: Settings, tmp_path: Path) -> None:
+    """Instead of a page that is not there."""
+    assert settings
+    told = CliRunner().invoke(cli.app, ["drift", "--report", str(tmp_path / "report")])
+    assert "No report: nothing was measured." in told.stderr
+    assert not (tmp_path / "report").exists()
 
 
 def test_runs_are_followed_by_measurements_now_and_then(
@@ -171,4 +197,4 @@ def test_the_command_writes_a_report(snapshot: Settings, tmp_path: Path) -> None
     folder = tmp_path / "report"
     done = CliRunner().invoke(cli.app, ["drift", "user_activity_level", "--report", str(folder)])
     assert done.exit_code == 0
-    assert "user_activity_level" in (folder / "drift.html").read_text()
+    assert "user_activity_level" in (folder / "drift.html").read_text(encoding="utf-8")
