@@ -211,6 +211,9 @@ class Settings(BaseSettings):
     duckdb_memory_megabytes: int = Field(
         default=2_048, ge=64, description="Most memory that the engine duckdb takes."
     )
+    runbooks_url: str = Field(
+        default="docs/runbooks", description="Where the runbooks are published; alerts link there."
+    )
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

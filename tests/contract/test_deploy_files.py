@@ -17,8 +17,8 @@ from feature_repo.registry.gather import gather_features
 from feature_repo.registry.metadata import Status
 from foundation.settings import PREFIX, PROJECT_ROOT, Settings
 from monitoring.alerts import ALERTS
-from monitoring.alerts.alert import EXPORTER, GATEWAY, SCHEDULER
 from monitoring.cli import app as monitoring
+from monitoring.promql import EXPORTER, GATEWAY, SCHEDULER
 from serving_gateway.cli import app as serving_gateway
 from transformations.cli import app as transformations
 from transformations.jobs import jobs_of
@@ -218,3 +218,26 @@ def test_prometheus_takes_its_configuration(tmp_path: Path) -> None:
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
     shutil.copy(DEPLOY / "prometheus/rules.yml", tmp_path)
     _passes("promtool", "check", "config", tmp_path / "prometheus.yml")
+
+
+def _alertmanager_configs() -> list[str]:
+    """Return what is deployed and what is shown, as versions without files for secrets take it."""
+    deployed = (DEPLOY / "alertmanager/alertmanager.yml").read_text()
+    text = (PROJECT_ROOT / "docs/alerts.md").read_text()
+    shown = [each for each in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "route:" in each]
+    return [
+        re.sub(r"\b(url|routing_key)_file: \S+", r"\1: http://localhost", config)
+        for config in (deployed, *shown)
+    ]
+
+
+@pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed")
+@pytest.mark.parametrize("config", _alertmanager_configs(), ids=["deployed", "shown"])
+def test_alertmanager_takes_its_configuration(config: str, tmp_path: Path) -> None:
+    """And tells the watchdog to nobody but the service that waits for it."""
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(config)
+    _passes("amtool", "check-config", path)
+    routed = ("amtool", "config", "routes", "test", f"--config.file={path}")
+    _passes(*routed, "--verify.receivers=dead-mans-switch", "alertname=Watchdog", "severity=none")
+    _passes(*routed, "--verify.receivers=on-call", "alertname=GatewayDown", "severity=critical")
