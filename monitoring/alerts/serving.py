@@ -116,6 +116,16 @@ ALERTS = (
         description="Values of this feature that no store has are served as defaults.",
     ),
     Alert(
+        name="TierRecovering",
+        expression=(
+            'max by (tier) (max_over_time(feature_tier_state{tier=~"online|offline"}[15m])) == 1'
+        ),
+        hold=timedelta(0),
+        severity=Severity.NONE,
+        summary="{{ $labels.tier }}: reads were kept off it in the last quarter of an hour",
+        description="Nobody is told: it holds back what rates still show of what is over.",
+    ),
+    Alert(
         name="WriteBackFailing",
         expression=(f"{_NOT_WRITTEN_BACK} / {_WRITTEN_BACK} > 0.1 and {_WRITTEN_BACK} > {_ENOUGH}"),
         hold=timedelta(minutes=10),

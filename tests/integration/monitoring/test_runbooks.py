@@ -38,7 +38,7 @@ APPS: dict[str, typer.Typer] = {
 }
 FEATURE, JOB = "user_activity_level", "user_activity_level==1.0.0"
 FILLED = {"FEATURE": FEATURE, "JOB": JOB, "VERSION": JOB, "DATE": "2099-01-01"}
-# These write into the definitions of the checkout: they are not run, but their options are looked at.
+# These write into the definitions of the checkout, so only their options are looked at.
 DEFINING = {"deprecate", "promote", "retire", "rollback"}
 # What these find they say with their exit code, too.
 TELLING = {"status", "drift"}

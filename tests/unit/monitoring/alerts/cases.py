@@ -50,6 +50,7 @@ class Case:
         blip: For how many minutes it may be ill without being told; by default as long as the alert
             holds. A rate goes on being ill for as long as it looks back.
         since: From which minute on it must be silent; before, it has nothing to compare with.
+        lasts: In which minute it must fire still.
     """
 
     alert: str
@@ -59,6 +60,7 @@ class Case:
     besides: tuple[str, ...] = ()
     blip: int | None = None
     since: int = 0
+    lasts: int = 2 * HOUR - 2
 
 
 def served(tier: str, *shares: float) -> Series:
@@ -156,11 +158,19 @@ SERVING = [
         "OnlineTierOpen",
         {'feature_tier_state{tier="online", instance="a"}': gauge(0, 1, 0)},
         {"tier": "online", **CRITICAL},
+        besides=("TierRecovering",),
+    ),
+    Case(
+        "TierRecovering",  # also when it was away for a moment only
+        {'feature_tier_state{tier="online", instance="a"}': given((60, 0), (1, 1), (119, 0))},
+        {"tier": "online", "severity": "none"},
+        lasts=74,
     ),
     Case(
         "OfflineTierOpen",
         {'feature_tier_state{tier="offline", instance="a"}': gauge(0, 1, 0)},
         {"tier": "offline", **WARNING},
+        besides=("TierRecovering",),
     ),
     Case(
         "OnDemandTierOpen",

@@ -119,7 +119,7 @@ def test_an_alert_fires_in_time_alone_and_ends(case: Case, tmp_path: Path) -> No
             samples(case.series, HOUR),
             silence(told - 1, others(*case.besides), since=case.since),
             Expectation(told, firing(named), (1,)),
-            Expectation(2 * HOUR - 2, firing(named), (1,)),
+            Expectation(case.lasts, firing(named), (1,)),
             Expectation(LENGTH - 2, firing(others())),
             silence(LENGTH - 2, others(case.alert, *case.besides)),
         ),
