@@ -43,9 +43,12 @@ HELD_BACK = [
         (source, ("CatalogStale", "ApiKeysStale", "SchedulerBlind"), ANY)
         for source in ("OfflineTierOpen", "ExporterBlind")
     ),
-    ("OnlineTierOpen", ("JobFailed", "JobFailingRepeatedly"), ANY),
     ("TierRecovering", ("FeatureRetrievalSlow", "WriteBackFailing", "SchedulerBlind"), ANY),
-    ("TierRecovering", ("FeatureCacheHitRateLow",), {"tier": "online"}),
+    (
+        "TierRecovering",
+        ("FeatureCacheHitRateLow", "JobFailed", "JobFailingRepeatedly"),
+        {"tier": "online"},
+    ),
     ("FeatureUnavailable", ("FeatureCacheHitRateLow",), OF_VERSION),
 ]
 PAIRS = [(source, target, equal) for source, targets, equal in HELD_BACK for target in targets]
