@@ -28,7 +28,8 @@ def schedule(
 
     Each run starts early by as long as the last ones took, so that values are replaced before they
     expire. After midnight, UTC, the day's snapshot is made, and what is older than the settings
-    keep is dropped. What is deployed meanwhile is taken up within a minute.
+    keep is dropped; a night that was missed or failed is made up for. What is deployed meanwhile is
+    taken up within a minute.
 
     After each run its values' drift is measured, beside the jobs, and at most once in
     FEATURE_STORE_DRIFT_INTERVAL_SECONDS. /metrics tells whether the schedule is alive; how the jobs

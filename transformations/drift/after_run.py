@@ -42,7 +42,7 @@ def _measure(settings: Settings, connection: Connection, feature: FeatureVersion
         try:
             found = measure(settings, connection, feature, against=against, now=clock.now())
         except ContractViolation as error:
-            _log.info("drift_not_measured", feature=feature.reference, reason=error.message)
+            _log.debug("drift_not_measured", feature=feature.reference, reason=error.message)
             continue
         if found.comparison.drifted:
             _log.warning(

@@ -17,9 +17,14 @@ from monitoring import cli
 from monitoring.exporter.families import metric_families
 from monitoring.exporter.readings import readings
 from monitoring.exporter.watch import Watch
+from transformations.cli import app as transformations
 from transformations.drift.after_run import measure_after_run
 from transformations.drift.samples import sample_latest, sample_snapshot
-from transformations.jobs import Job
+from transformations.generated_tables import load_tables
+from transformations.generator import Shop
+from transformations.jobs import Job, jobs_of
+from transformations.orchestration import Ending, run_jobs
+from transformations.pipeline import Options
 from transformations.snapshots import creation
 from transformations.snapshots.storage import Storage
 
@@ -166,6 +171,32 @@ def test_runs_are_followed_by_measurements_now_and_then(
         "SELECT against, count(*) FROM drift_measurements GROUP BY 1 ORDER BY 1"
     ).fetchall()
     assert rows == [("baseline", 2), ("last", 2)]
+
+
+def test_a_run_by_hand_is_followed_by_a_measurement_too(
+    snapshot: Settings, postgres: Connection
+) -> None:
+    """But not one of an instant in the past; and it never fails by it."""
+    now = clock.now()
+    load_tables(snapshot, Shop(users=60, products=40, events=2_000, days=60, seed=3, until=now))
+    run = ["run", "user_activity_level==1.0.0"]
+    past = CliRunner().invoke(transformations, [*run, "--as-of", now.isoformat()])
+    assert past.exit_code == 0, past.output
+    count = "SELECT count(*) FROM drift_measurements"
+    assert postgres.execute(count).fetchone() == (0,)
+    done = CliRunner().invoke(transformations, run)
+    assert done.exit_code == 0, done.output
+    assert postgres.execute(count).fetchone() == (1,)
+    [job] = [job for job in jobs_of(gather_features()) if job.name == JOB.name]
+    options, started = Options(), (lambda _job: None)
+    [outcome] = run_jobs(
+        snapshot, [job], as_of=None, options=options, on_start=started, after_run=_fail
+    )
+    assert outcome.ending is Ending.SUCCEEDED
+
+
+def _fail(_job: Job) -> None:
+    raise RuntimeError
 
 
 def test_what_has_no_reference_is_left_out(
