@@ -6,9 +6,9 @@ from typing import Annotated
 
 import structlog
 import typer
-from prometheus_client import start_http_server
 
 from feature_repo.registry.catalog import read_catalog
+from foundation.metrics_server import serve_metrics
 from foundation.settings import Settings, load_settings
 from foundation.tracing import traced
 from transformations.selection import scheduled_jobs
@@ -53,16 +53,12 @@ async def _run(settings: Settings) -> None:
     from transformations.schedule import Schedule  # noqa: PLC0415
 
     instruments = SchedulerInstruments()
-    server, _ = start_http_server(
-        settings.schedule_metrics_port,
-        addr=settings.schedule_metrics_host,
-        registry=instruments.registry,
-    )
-    _log.info("metrics_served", port=server.server_port)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    try:
+    address = settings.schedule_metrics_host, settings.schedule_metrics_port
+    with serve_metrics(instruments.registry, *address) as port:
+        _log.info("metrics_served", port=port)
         await Schedule(
             settings,
             lambda: scheduled_jobs(read_catalog()),
@@ -70,6 +66,3 @@ async def _run(settings: Settings) -> None:
             nightly=lambda: keep_snapshots(settings),
             after_run=lambda job: measure_after_run(settings, job),
         ).run(stop)
-    finally:
-        server.shutdown()
-        server.server_close()
