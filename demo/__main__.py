@@ -133,9 +133,7 @@ def _compute(settings: Settings) -> None:
     _refuse_failures(outcomes)
     console.print(report_table([report for outcome in outcomes for report in outcome.reports]))
     with connect(settings) as connection:
-        records = recent_runs(
-            connection, feature_name="user_product_affinity", limit=10, failed_only=False
-        )
+        records = recent_runs(connection, of="user_product_affinity", limit=10, failed_only=False)
     figure = settings.data_dir / "user_product_affinity.png"
     model_quality_figure(records, title="user_product_affinity 1.0.0").savefig(figure)
     metrics = records[0]["metrics"]

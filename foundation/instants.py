@@ -1,6 +1,6 @@
-"""Instants as users type them."""
+"""Instants and days as users type them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from foundation.errors import ConfigurationError
 
@@ -27,3 +27,22 @@ def parse_instant(text: str, *, option: str, now: datetime | None) -> datetime:
     if now is not None and instant > now:
         raise ConfigurationError(f"{option}: {text} lies in the future")
     return instant.astimezone(UTC)
+
+
+def parse_day(text: str, *, option: str) -> date:
+    """
+    Return an ISO 8601 text as a day.
+
+    Args:
+        text: For example 2026-11-01.
+        option: Where the text comes from, for the error.
+
+    Raises:
+        ConfigurationError: The text is no day.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{option}: {text!r} is no day", hint="For example 2026-11-01."
+        ) from error

@@ -149,6 +149,11 @@ class Settings(BaseSettings):
     input_freshness_seconds: float = Field(
         default=300.0, gt=0, description="Oldest acceptable newest event when a job starts."
     )
+    products_freshness_seconds: float = Field(
+        default=172_800.0,
+        ge=0,
+        description="Age of the newest change of a product that is told; 0: none is.",
+    )
     clock_skew_seconds: float = Field(
         default=60.0, ge=0, description="How far in the future an event may lie."
     )
@@ -212,6 +217,9 @@ class Settings(BaseSettings):
     )
     duckdb_memory_megabytes: int = Field(
         default=2_048, ge=64, description="Most memory that the engine duckdb takes."
+    )
+    runbooks_url: str = Field(
+        default="docs/runbooks", description="Where the runbooks are published; alerts link there."
     )
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -3,14 +3,18 @@
 import json
 from typing import Annotated
 
+import structlog
 import typer
+import uvicorn
 
 from foundation.cli import console, new_app, run
-from foundation.settings import load_settings
+from foundation.settings import Settings, load_settings
 from serving_gateway.app import create_app
 from serving_gateway.auth import commands as key_commands
 from serving_gateway.server import GatewayServer, server_config
 from serving_gateway.workers import WORKER_APP, serve_with_workers
+
+_log = structlog.get_logger()
 
 app = new_app("HOW values are served: run the gateway.")
 _KEYS_NEEDED = (
@@ -52,16 +56,23 @@ def serve(
         port=port or settings.gateway_port,
         workers=count,
     )
+    _announce(settings, config)
+    if count == 1:
+        GatewayServer(config).run()
+    elif not serve_with_workers(config):
+        raise typer.Exit(1)
+
+
+def _announce(settings: Settings, config: uvicorn.Config) -> None:
+    if settings.log_format == "json":
+        _log.info("gateway_started", host=config.host, port=config.port, encrypted=config.is_ssl)
+        return
     scheme = "https" if config.is_ssl else "http"
     console.print(
         f"Gateway on {scheme}://{config.host}:{config.port}, its documentation under /docs\n"
         + (_KEYS_NEEDED if settings.authentication == "on" else "Authentication is off."),
         highlight=False,
     )
-    if count == 1:
-        GatewayServer(config).run()
-    elif not serve_with_workers(config):
-        raise typer.Exit(1)
 
 
 @app.command()

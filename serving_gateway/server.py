@@ -54,6 +54,7 @@ def server_config(
         ssl_certfile=settings.gateway_tls_certificate,
         ssl_keyfile=settings.gateway_tls_key,
         access_log=False,
+        log_config=None,  # as everybody's
         log_level="warning",
         server_header=False,
         # Or a request's log fields would show up with the next one of its connection.

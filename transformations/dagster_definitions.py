@@ -9,6 +9,7 @@ values of now, into the partition that is running. Each kind of quality check is
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -20,8 +21,10 @@ from foundation.errors import FeatureStoreError
 from foundation.postgres import connect
 from foundation.settings import load_settings
 from transformations import pipeline, runs
+from transformations.drift.after_run import measure_after_run
 from transformations.expressions import computation_module
 from transformations.jobs import Job
+from transformations.orchestration import follow
 from transformations.selection import scheduled_jobs
 from transformations.source_tables import SCHEMAS
 
@@ -141,6 +144,8 @@ def _compute(context: dg.AssetExecutionContext, job: Job, *, now: bool) -> Itera
         options = pipeline.Options(append_history=None if now else True)
         done = pipeline.run(settings, job, as_of=as_of, options=options)
         reports = {report.feature.reference: report for report in done}
+        if now:
+            follow(partial(measure_after_run, settings), job)
     except FeatureStoreError as caught:
         error = caught
     with connect(settings) as connection:

@@ -51,6 +51,7 @@ def run_jobs(
     as_of: datetime | None,
     options: pipeline.Options,
     on_start: Callable[[Job], None],
+    after_run: Callable[[Job], None] = lambda _job: None,
 ) -> list[Outcome]:
     """
     Run jobs in their order, which must put dependencies first.
@@ -63,6 +64,7 @@ def run_jobs(
         as_of: Aware instant; None for now.
         options: How to run each.
         on_start: Called before each job.
+        after_run: Called after each that succeeded.
     """
     outcomes: list[Outcome] = []
     for job in jobs:
@@ -72,7 +74,17 @@ def run_jobs(
             outcomes.append(skip(settings, job, lacking, as_of=as_of))
         else:
             outcomes.append(_run_job(settings, job, as_of=as_of, options=options))
+        if outcomes[-1].ending is Ending.SUCCEEDED:
+            follow(after_run, job)
     return outcomes
+
+
+def follow(after_run: Callable[[Job], None], job: Job) -> None:
+    """Call what comes after a successful run, which it can't spoil any more."""
+    try:
+        after_run(job)
+    except Exception as error:  # noqa: BLE001 - the values are published
+        _log.warning("after_run_failed", job=job.name, error=str(error))
 
 
 def lacking_dependencies(job: Job, outcomes: Sequence[Outcome]) -> list[str]:

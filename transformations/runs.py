@@ -391,18 +391,27 @@ def last_records(
 
 
 def recent_runs(
-    connection: Connection, *, feature_name: str | None, limit: int, failed_only: bool
+    connection: Connection, *, of: str | None, limit: int, failed_only: bool
 ) -> list[dict[str, Any]]:
-    """Return the latest runs, newest first, as dictionaries of the table's columns."""
+    """
+    Return the latest runs, newest first, as dictionaries of the table's columns.
+
+    Args:
+        connection: To PostgreSQL.
+        of: A feature's name, a version's reference or a job's name; None: of all.
+        limit: How many.
+        failed_only: Leave out all others.
+    """
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
             SELECT * FROM computation_runs
-            WHERE (%(feature_name)s::text IS NULL OR feature_name = %(feature_name)s)
+            WHERE (%(of)s::text IS NULL
+                   OR %(of)s IN (feature_name, feature_name || '==' || version, job_name))
               AND (NOT %(failed_only)s OR status = 'failed')
             ORDER BY started_at DESC, feature_name LIMIT %(limit)s
             """,
-            {"feature_name": feature_name, "limit": limit, "failed_only": failed_only},
+            {"of": of, "limit": limit, "failed_only": failed_only},
         ).fetchall()
 
 

@@ -15,13 +15,22 @@ from foundation.settings import Settings
 from transformations import pipeline, runs
 from transformations.instrumentation import SchedulerInstruments
 from transformations.jobs import Job
-from transformations.orchestration import Ending, Outcome, lacking_dependencies, skip
+from transformations.orchestration import Ending, Outcome, follow, lacking_dependencies, skip
 from transformations.retrying import retry_decision
-from transformations.timetable import Wave, first_start, period, waves_of
+from transformations.timetable import (
+    Wave,
+    first_night,
+    first_start,
+    next_night,
+    period,
+    waves_of,
+)
 
 _log = structlog.get_logger()
 
 _DURATIONS_LOOKED_AT = 5
+# Nightly work that failed is tried again with every so many looks for what is deployed.
+_REFRESHES_BEFORE_RETRY = 10
 
 
 class Schedule:
@@ -32,7 +41,8 @@ class Schedule:
         settings: Where the stores are, how many jobs may run at a time, when to try again.
         read_jobs: Returns the jobs that are deployed, dependencies first.
         instruments: Tell that the schedule is alive.
-        nightly: Called after each midnight, UTC.
+        nightly: Called after each midnight, UTC, and at the start in case it was missed; again and
+            again until it succeeds.
         after_run: Called after each successful run, in a thread; no job waits for it.
     """
 
@@ -62,10 +72,12 @@ class Schedule:
         """Run jobs until told to stop, and then finish those that run."""
         await self.refresh()
         self._scheduler.add_job(
-            self.refresh, "interval", seconds=self._settings.schedule_refresh_seconds
+            self.refresh,
+            "interval",
+            seconds=self._settings.schedule_refresh_seconds,
+            misfire_grace_time=None,  # late is better than not at all
         )
-        # Some minutes later, so that runs of the last moments have been written.
-        self._scheduler.add_job(self._after_midnight, "cron", hour=0, minute=10)
+        self._plan_night(first_night(clock.now()))
         self._scheduler.start()
         await stop.wait()
         self._stopping = True
@@ -81,18 +93,31 @@ class Schedule:
         self._scheduler.shutdown()  # which would have cancelled what still ran
         _log.info("schedule_stopped")
 
+    def _plan_night(self, start: datetime) -> None:
+        self._scheduler.add_job(
+            self._after_midnight, "date", run_date=start, misfire_grace_time=None
+        )
+
     async def _after_midnight(self) -> None:
         try:
             await asyncio.to_thread(self._nightly)
-        except FeatureStoreError as error:
-            _log.error("nightly_work_failed", error=error.message)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the night is not over
+            known = isinstance(error, FeatureStoreError)
+            _log.error("nightly_work_failed", error=str(error), exc_info=not known)
+            refresh = timedelta(seconds=self._settings.schedule_refresh_seconds)
+            again = clock.now() + _REFRESHES_BEFORE_RETRY * refresh
+        else:
+            again = next_night(clock.now())
+        if not self._stopping:
+            self._plan_night(again)
 
     async def refresh(self) -> None:
         """Take up what has been deployed since, and leave off what has gone."""
         try:
             found = await asyncio.to_thread(self._read)
-        except FeatureStoreError as error:
-            _log.warning("schedule_not_refreshed", error=error.message)
+        except Exception as error:  # noqa: BLE001 - whatever Feast raises, the next look may succeed
+            known = isinstance(error, FeatureStoreError)
+            _log.warning("schedule_not_refreshed", error=str(error), exc_info=not known)
             self._instruments.refresh_failed()
             self._instruments.tick(clock.now(), waves=len(self._waves))
             return
@@ -125,6 +150,9 @@ class Schedule:
             id=wave.name,
             replace_existing=True,
             misfire_grace_time=None,  # late is better than not at all
+            # A wave plans its next start before it has quite ended, and that may be due at once:
+            # with one instance it would be skipped, and never planned again.
+            max_instances=2,
         )
 
     async def _start(self, wave: Wave) -> None:
@@ -193,10 +221,7 @@ class Schedule:
 
     async def _call_after_run(self, job: Job) -> None:
         async with self._after_runs:
-            try:
-                await asyncio.to_thread(self._after_run, job)
-            except Exception as error:  # noqa: BLE001 - what comes after a run can't spoil it
-                _log.warning("after_run_failed", job=job.name, error=str(error))
+            await asyncio.to_thread(follow, self._after_run, job)
 
     def _lacking(self, job: Job, before: Sequence[Outcome]) -> list[str]:
         with connect(self._settings) as connection:

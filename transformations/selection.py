@@ -16,7 +16,8 @@ def select_jobs(catalog: Catalog, names: Sequence[str], *, every: bool) -> list[
 
     Args:
         catalog: What is deployed.
-        names: Feature names, for all their live versions, or references like `name==1.0.0`.
+        names: Feature names, for all their live versions, references like `name==1.0.0`, or the
+            names of jobs.
         every: Every live version; then names must be empty.
 
     Raises:
@@ -32,6 +33,9 @@ def select_jobs(catalog: Catalog, names: Sequence[str], *, every: bool) -> list[
     jobs = jobs_of(catalog.features)
     selected: set[str] = set()
     for name in names:
+        if any(job.name == name for job in jobs):
+            selected.add(name)
+            continue
         wanted = _versions(catalog, name)
         computing = {job.name for job in jobs if any(f in wanted for f in job.features)}
         if not computing:

@@ -12,6 +12,8 @@ _MARGIN = timedelta(seconds=5)
 # Before the first run nothing is known of its duration.
 _UNKNOWN_DURATION = timedelta(seconds=30)
 _SHORTEST_PERIOD = timedelta(seconds=1)
+# After midnight, UTC, so that runs of the last moments have been written.
+_NIGHT = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,20 @@ def first_start(
     if len(known) < len(starts):
         return now
     return max(min(known) + length, now)
+
+
+def first_night(now: datetime) -> datetime:
+    """Return when nightly work is to be done first: at once, for the last midnight's may lack."""
+    return max(_midnight(now) + _NIGHT, now)
+
+
+def next_night(now: datetime) -> datetime:
+    """Return when the next midnight's work is to be done."""
+    return _midnight(now) + timedelta(days=1) + _NIGHT
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _belong_together(job: Job, other: Job) -> bool:

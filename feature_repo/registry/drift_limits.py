@@ -20,6 +20,9 @@ class DriftLimits(BaseModel):
         default=0.15,
         description="Of the 5, 25, 50, 75 and 95 % quantiles, in the reference's 5 to 95 % range.",
     )
+    count: Share = Field(
+        default=0.5, description="Share of the entities by which there are fewer than there were."
+    )
     null_rate: Share = Field(default=0.02, description="Difference of the shares of nulls.")
     new_keys: Share = Field(
         default=0.02, description="Share of entities with a key or string that nobody had."

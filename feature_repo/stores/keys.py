@@ -11,17 +11,17 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_SEPARATOR = ":"
+SEPARATOR = ":"
 
 
 def escape(part: str) -> str:
     """Escape one join key value."""
-    return part.replace("%", "%25").replace(_SEPARATOR, "%3A")
+    return part.replace("%", "%25").replace(SEPARATOR, "%3A")
 
 
 def entity_id(join_key_values: Sequence[str]) -> str:
     """Return the entity id of join key values given in declared order."""
-    return _SEPARATOR.join(map(escape, join_key_values))
+    return SEPARATOR.join(map(escape, join_key_values))
 
 
 def entity_ids(columns: Sequence[pa.ChunkedArray | pa.Array]) -> pa.ChunkedArray | pa.Array:
@@ -32,16 +32,16 @@ def entity_ids(columns: Sequence[pa.ChunkedArray | pa.Array]) -> pa.ChunkedArray
         columns: string columns of one length; a row with a null in any of them has a null id.
     """
     escaped = [
-        pc.replace_substring(pc.replace_substring(column, "%", "%25"), _SEPARATOR, "%3A")
+        pc.replace_substring(pc.replace_substring(column, "%", "%25"), SEPARATOR, "%3A")
         for column in columns
     ]
-    return escaped[0] if len(escaped) == 1 else pc.binary_join_element_wise(*escaped, _SEPARATOR)
+    return escaped[0] if len(escaped) == 1 else pc.binary_join_element_wise(*escaped, SEPARATOR)
 
 
 def key_values(entity_id: str) -> list[str]:
     """Return the join key values of an entity id: the inverse of `entity_id`."""
     return [
-        part.replace("%3A", _SEPARATOR).replace("%25", "%") for part in entity_id.split(_SEPARATOR)
+        part.replace("%3A", SEPARATOR).replace("%25", "%") for part in entity_id.split(SEPARATOR)
     ]
 
 

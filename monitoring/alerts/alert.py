@@ -4,9 +4,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-# Of the scrapes; see deploy/prometheus/prometheus.yml.
-GATEWAY, SCHEDULER, EXPORTER = "gateway", "scheduler", "exporter"
-
 
 class Severity(StrEnum):
     """How soon somebody should look."""
@@ -14,6 +11,7 @@ class Severity(StrEnum):
     CRITICAL = "critical"
     WARNING = "warning"
     INFO = "info"
+    NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -36,21 +34,3 @@ class Alert:
     severity: Severity
     summary: str
     description: str
-
-
-def by_version(metric: str) -> str:
-    """Return a gauge's value for each feature version, also if several processes expose it."""
-    return f"max by (feature_name, version) ({metric})"
-
-
-def by_job(metric: str) -> str:
-    """Return a gauge's value for each job, likewise."""
-    return f"max by (job_name) ({metric})"
-
-
-def with_job(of_versions: str) -> str:
-    """Return what is known of feature versions, together with the job that computes each."""
-    return (
-        f"({of_versions}) * on (feature_name, version) group_left (job_name) "
-        "max by (job_name, feature_name, version) (batch_job_info)"
-    )

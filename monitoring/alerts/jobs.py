@@ -2,26 +2,28 @@
 
 from datetime import timedelta
 
-from monitoring.alerts.alert import SCHEDULER, Alert, Severity, by_job
+from monitoring.alerts.alert import Alert, Severity
+from monitoring.alerts.owners import job_with_owner
+from monitoring.promql import SCHEDULER, by_job, longest_pause, running_since
 
 _AT_ONCE = timedelta(0)
-_RUNNING_SINCE = f"({by_job('batch_job_running_since_timestamp')} > 0)"
 # Of jobs that take seconds, twice as long is chance.
 _TOO_LONG = f"clamp_min(2 * {by_job('batch_job_expected_duration_seconds')}, 60)"
-_INTERVAL = by_job("batch_job_interval_seconds")
+_SCHEDULER_UP = f'up{{job="{SCHEDULER}"}}'
 
 ALERTS = (
     Alert(
         name="JobFailed",
-        expression=f"{by_job('batch_job_consecutive_failures')} > 0",
-        hold=_AT_ONCE,
+        expression=job_with_owner(f"{by_job('batch_job_consecutive_failures')} > 0"),
+        # A store that was away for a moment is tried again after one.
+        hold=timedelta(minutes=2),
         severity=Severity.WARNING,
         summary="{{ $labels.job_name }}: the last run failed",
         description="The values of the run before are served; the next run may mend it.",
     ),
     Alert(
         name="JobFailingRepeatedly",
-        expression=f"{by_job('batch_job_consecutive_failures')} >= 3",
+        expression=job_with_owner(f"{by_job('batch_job_consecutive_failures')} >= 3"),
         hold=_AT_ONCE,
         severity=Severity.CRITICAL,
         summary="{{ $labels.job_name }}: the last {{ $value }} runs failed",
@@ -29,8 +31,8 @@ ALERTS = (
     ),
     Alert(
         name="JobSlow",
-        expression=(
-            f"(time() - {_RUNNING_SINCE}) > on (job_name) {_TOO_LONG} "
+        expression=job_with_owner(
+            f"(time() - {running_since()}) > on (job_name) {_TOO_LONG} "
             f"or {by_job('batch_job_last_duration_seconds')} > on (job_name) {_TOO_LONG}"
         ),
         hold=_AT_ONCE,
@@ -43,7 +45,7 @@ ALERTS = (
     ),
     Alert(
         name="JobWithoutOutput",
-        expression=f"{by_job('batch_job_last_records')} == 0",
+        expression=job_with_owner(f"{by_job('batch_job_last_records')} == 0"),
         hold=_AT_ONCE,
         severity=Severity.WARNING,
         summary="{{ $labels.job_name }}: the last run succeeded without a single value",
@@ -51,10 +53,9 @@ ALERTS = (
     ),
     Alert(
         name="JobOverdue",
-        expression=(
+        expression=job_with_owner(
             f"(time() - {by_job('batch_job_last_success_timestamp')} "
-            f"> on (job_name) ({_INTERVAL} + clamp_min(0.1 * {_INTERVAL}, 300))) "
-            f"unless on (job_name) {_RUNNING_SINCE}"
+            f"> on (job_name) {longest_pause()}) unless on (job_name) {running_since()}"
         ),
         hold=timedelta(minutes=10),
         severity=Severity.WARNING,
@@ -63,14 +64,24 @@ ALERTS = (
     ),
     Alert(
         name="SchedulerDown",
-        # No alert where jobs are started otherwise, and there is none to scrape.
+        # No alert where jobs are started otherwise, and there never was one to scrape.
         expression=(
-            f'up{{job="{SCHEDULER}"}} == 0 '
-            f'or time() - scheduler_last_tick_timestamp_seconds{{job="{SCHEDULER}"}} > 600'
+            f"{_SCHEDULER_UP} == 0 "
+            f'or time() - scheduler_last_tick_timestamp_seconds{{job="{SCHEDULER}"}} > 600 '
+            f"or (absent({_SCHEDULER_UP}) "
+            f"and on () count(last_over_time({_SCHEDULER_UP}[1d])) > 0)"
         ),
         hold=timedelta(minutes=2),
         severity=Severity.CRITICAL,
         summary="The schedule {{ $labels.instance }} does not answer or has stopped ticking",
         description="No job is started; all values get older.",
+    ),
+    Alert(
+        name="SchedulerBlind",
+        expression="sum by (instance) (increase(scheduler_refresh_failures_total[15m])) > 2",
+        hold=timedelta(minutes=5),
+        severity=Severity.WARNING,
+        summary="The schedule {{ $labels.instance }} can't read what is deployed",
+        description="It goes on with what it knows: new features are not computed.",
     ),
 )

@@ -2,29 +2,28 @@
 
 from datetime import timedelta
 
-from monitoring.alerts.alert import GATEWAY, Alert, Severity, by_version
-
-# Of the routes, those that retrieve features.
-_RETRIEVAL = (
-    'route=~"/v1/features/batch|/v1/feature-services/.*|/v1/features/.*/values/.*'
-    '|/get-online-features"'
+from monitoring.alerts.alert import Alert, Severity
+from monitoring.alerts.owners import with_owner
+from monitoring.promql import (
+    GATEWAY,
+    NO_PROBE,
+    RETRIEVAL,
+    by_version,
+    share_served,
+    values_served,
 )
-# Probes answer 503 on purpose.
-_NO_PROBE = 'route!~"/health|/ready|/metrics"'
+
 # Values or requests in a second: of fewer, a share says little.
 _ENOUGH = "0.1"
+_REQUESTS = f"sum(rate(http_requests_total{{{NO_PROBE}}}[5m]))"
+_WRITTEN_BACK = "sum(rate(feature_write_back_values_total[10m]))"
+_NOT_WRITTEN_BACK = 'sum(rate(feature_write_back_values_total{outcome="failed"}[10m]))'
 
 
 def _share(served_from: str, window: str) -> str:
     """Return the share of each version's values that a tier served, of versions in use."""
-
-    def rate(selector: str) -> str:
-        values = f"rate(feature_requests_total{selector}[{window}])"
-        return f"sum by (feature_name, version) ({values})"
-
-    served, every = rate(f'{{served_from="{served_from}"}}'), rate("")
-    # A tier that served nothing at all has no series of its own.
-    return f"(({served}) or 0 * {every}) / ({every} > {_ENOUGH})"
+    enough = f"{values_served(window)} > {_ENOUGH}"
+    return f"({share_served(served_from, window)} and on (feature_name, version) {enough})"
 
 
 def _limit(metric: str) -> str:
@@ -41,7 +40,7 @@ ALERTS = (
         name="FeatureRetrievalSlow",
         expression=(
             "histogram_quantile(0.95, sum by (route, le) "
-            f"(rate(http_request_duration_seconds_bucket{{{_RETRIEVAL}}}[5m]))) > 0.05 "
+            f"(rate(http_request_duration_seconds_bucket{{{RETRIEVAL}}}[5m]))) > 0.05 "
             "and on (route) "
             f"sum by (route) (rate(http_request_duration_seconds_count[5m])) > {_ENOUGH}"
         ),
@@ -55,7 +54,7 @@ ALERTS = (
     ),
     Alert(
         name="FeatureCacheHitRateLow",
-        expression=(
+        expression=with_owner(
             f"{_share('online', '15m')} < on (feature_name, version) "
             f"{_limit('feature_hit_rate_limit_ratio')}"
         ),
@@ -69,7 +68,7 @@ ALERTS = (
     ),
     Alert(
         name="FeatureUnavailable",
-        expression=(
+        expression=with_owner(
             f"{_share('default', '5m')} > on (feature_name, version) "
             f"{_limit('feature_unavailable_limit_ratio')}"
         ),
@@ -84,8 +83,8 @@ ALERTS = (
     Alert(
         name="GatewayErrors",
         expression=(
-            f'sum(rate(http_requests_total{{{_NO_PROBE}, status=~"5.."}}[5m])) '
-            f"/ sum(rate(http_requests_total{{{_NO_PROBE}}}[5m])) > 0.01"
+            f'sum(rate(http_requests_total{{{NO_PROBE}, status=~"5.."}}[5m])) / {_REQUESTS} > 0.01 '
+            f"and {_REQUESTS} > {_ENOUGH}"
         ),
         hold=timedelta(minutes=5),
         severity=Severity.CRITICAL,
@@ -117,8 +116,29 @@ ALERTS = (
         description="Values of this feature that no store has are served as defaults.",
     ),
     Alert(
-        name="DeprecatedVersionUsed",
+        name="TierRecovering",
         expression=(
+            'max by (tier) (max_over_time(feature_tier_state{tier=~"online|offline"}[15m])) == 1'
+        ),
+        hold=timedelta(0),
+        severity=Severity.NONE,
+        summary="{{ $labels.tier }}: reads were kept off it in the last quarter of an hour",
+        description="Nobody is told: it holds back what rates still show of what is over.",
+    ),
+    Alert(
+        name="WriteBackFailing",
+        expression=(f"{_NOT_WRITTEN_BACK} / {_WRITTEN_BACK} > 0.1 and {_WRITTEN_BACK} > {_ENOUGH}"),
+        hold=timedelta(minutes=10),
+        severity=Severity.WARNING,
+        summary=(
+            "{{ $value | humanizePercentage }} of the values found below Redis can't be written "
+            "back"
+        ),
+        description="They are looked up or computed again and again, slower.",
+    ),
+    Alert(
+        name="DeprecatedVersionUsed",
+        expression=with_owner(
             "sum by (feature_name, version) (increase(feature_deprecated_requests_total[1h])) > 0 "
             "or sum by (feature_name, version) (feature_deprecated_requests_total "
             "unless feature_deprecated_requests_total offset 1h) > 0"
@@ -138,5 +158,27 @@ ALERTS = (
         severity=Severity.CRITICAL,
         summary="The gateway {{ $labels.instance }} does not answer",
         description="If it is the only one, nobody gets any features.",
+    ),
+    Alert(
+        name="CatalogStale",
+        expression="max by (instance) (feature_catalog_age_seconds) > 300",
+        hold=timedelta(minutes=2),
+        severity=Severity.WARNING,
+        summary=(
+            "The gateway {{ $labels.instance }} last read the registry "
+            "{{ $value | humanizeDuration }} ago"
+        ),
+        description="It serves what was deployed then, and does not know of later versions.",
+    ),
+    Alert(
+        name="ApiKeysStale",
+        expression="max by (instance) (feature_api_keys_age_seconds) > 300",
+        hold=timedelta(minutes=2),
+        severity=Severity.WARNING,
+        summary=(
+            "The gateway {{ $labels.instance }} last read the API keys "
+            "{{ $value | humanizeDuration }} ago"
+        ),
+        description="Keys that were revoked since still open it; new ones don't.",
     ),
 )

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from foundation.cli import console
-from foundation.settings import PROJECT_ROOT
+from foundation.settings import PROJECT_ROOT, load_settings
 from monitoring.alerts import ALERTS
 from monitoring.alerts.rules_file import prometheus_rule_yaml, rules_yaml
 
@@ -24,8 +24,12 @@ def alerts(
         Path, typer.Option(help="The folder to write to, or to compare with.")
     ] = DEPLOY_FOLDER,
     runbooks: Annotated[
-        str, typer.Option(help="Where the runbooks are published; alerts link there.")
-    ] = "docs/runbooks",
+        str | None,
+        typer.Option(
+            help="Where the runbooks are published; alerts link there. By default as the settings "
+            "say."
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit code 2 if a file is out of date.")
     ] = False,
@@ -43,8 +47,9 @@ def alerts(
     if show:
         console.print(_table())
         return
+    published = load_settings().runbooks_url if runbooks is None else runbooks
     for name, write in _FILES.items():
-        path, text = out / name, write(ALERTS, runbooks=runbooks)
+        path, text = out / name, write(ALERTS, runbooks=published)
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

@@ -1,6 +1,5 @@
 """`baseline`: what should a feature version's values go on looking like?"""
 
-from datetime import date
 from typing import Annotated
 
 import typer
@@ -9,7 +8,7 @@ from rich.table import Table
 from feature_repo.registry.catalog import read_catalog
 from foundation import clock
 from foundation.cli import console, new_app
-from foundation.errors import ConfigurationError
+from foundation.instants import parse_day
 from foundation.postgres import connect
 from foundation.settings import load_settings
 
@@ -45,7 +44,10 @@ def pin(
     settings = load_settings()
     selected = read_catalog().select(feature, version)
     sample = sample_snapshot(
-        Storage.open(settings), selected, _day(day), limit=sample_size(settings, selected)
+        Storage.open(settings),
+        selected,
+        None if day is None else parse_day(day, option="--date"),
+        limit=sample_size(settings, selected),
     )
     with connect(settings) as connection:
         pinned = baselines.pin(connection, selected, sample, now=clock.now())
@@ -82,12 +84,3 @@ def list_all() -> None:
                 f"{known.pinned_at:%Y-%m-%d %H:%M}",
             )
     console.print(table)
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"--date: {text!r} is no day", hint="For example 2026-11-01."
-        ) from error

@@ -28,18 +28,35 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 _SOURCE = DataSourceRef(type_val="prometheus", uid="$datasource")
-_WELL, _ILL = "green", "red"
+_WELL, _ILL, _UNKNOWN = "green", "red", "gray"
 _WIDTH, _HEIGHT = 8, 8
 _NUMBER_WIDTH, _NUMBER_HEIGHT = 4, 4
 
+Panel = timeseries.Panel | stat.Panel | statetimeline.Panel
 
-def board(title: str, name: str, *, narrowed_by: Mapping[str, str]) -> dashboard.Dashboard:
+
+class Row:
     """
-    Return a dashboard without panels.
+    Panels beside and below each other, under a title.
+
+    Args:
+        title: Shown above them.
+        panels: What is shown.
+    """
+
+    def __init__(self, title: str, *panels: Panel) -> None:
+        self.title = title
+        self.panels = panels
+
+
+def board(title: str, name: str, *rows: Row, narrowed_by: Mapping[str, str]) -> dashboard.Dashboard:
+    """
+    Return a dashboard.
 
     Args:
         title: Shown on top.
         name: Of its URL; stays when the title changes.
+        rows: What it shows.
         narrowed_by: Labels that people choose values of, and a metric that has all of them.
     """
     made = (
@@ -70,6 +87,10 @@ def board(title: str, name: str, *, narrowed_by: Mapping[str, str]) -> dashboard
             .include_all(include_all=True)
             .all_value(".*")
         )
+    for row in rows:
+        made = made.with_row(dashboard.Row(row.title))
+        for panel in row.panels:
+            made = made.with_panel(panel)
     return made
 
 
@@ -161,9 +182,16 @@ def number(
 
 
 def states(
-    title: str, description: str, asked: prometheus.Dataquery, *, well: str, ill: str
+    title: str,
+    description: str,
+    asked: prometheus.Dataquery,
+    *,
+    well: str,
+    ill: str,
+    unknown: str | None = None,
 ) -> statetimeline.Panel:
-    """Return bands over time, of series that are 0 (well) or 1 (ill), and the words for both."""
+    """Return bands over time, of series that are 0 (well), 1 (ill) or 2, and words for each."""
+    words = {"0": (well, _WELL), "1": (ill, _ILL), "2": (unknown, _UNKNOWN)}
     return (
         statetimeline.Panel()
         .title(title)
@@ -176,8 +204,9 @@ def states(
             [
                 ValueMap(
                     options={
-                        "0": ValueMappingResult(text=well, color=_WELL),
-                        "1": ValueMappingResult(text=ill, color=_ILL),
+                        value: ValueMappingResult(text=text, color=color)
+                        for value, (text, color) in words.items()
+                        if text is not None
                     }
                 )
             ]

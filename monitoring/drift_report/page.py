@@ -8,7 +8,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from monitoring.drift_report import words
 from monitoring.drift_report.plots import DRIFTED, REFERENCE, STEADY, measurement_plot
-from transformations.drift.measuring import Measurement
+from transformations.drift.detection import State
+from transformations.drift.records import Measurement
+from transformations.quality.distribution import ENOUGH_VALUES
 
 _SENTENCES = 4
 
@@ -27,7 +29,7 @@ def write_report(folder: Path, measurements: Sequence[Measurement], *, now: date
     """
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "drift.html"
-    page.write_text(render_report(measurements, now=now))
+    page.write_text(render_report(measurements, now=now), encoding="utf-8")
     return page
 
 
@@ -43,9 +45,20 @@ def render_report(measurements: Sequence[Measurement], *, now: datetime) -> str:
     ordered = sorted(measurements, key=lambda found: (-_rank(found), found.feature.reference))
     return environment.get_template("page.html.j2").render(
         cards=[_card(found) for found in ordered],
-        drifted=sum(found.comparison.drifted for found in ordered),
+        versions=len({found.feature.reference for found in ordered}),
+        drifted=_count(ordered, State.DRIFTED),
+        few=_count(ordered, State.TOO_FEW),
+        State=State,
+        enough=ENOUGH_VALUES,
         now=now,
         colors={"reference": REFERENCE, "steady": STEADY, "drifted": DRIFTED},
+    )
+
+
+def _count(measurements: Sequence[Measurement], state: State) -> int:
+    """Return how many feature versions have a measurement of some state."""
+    return len(
+        {found.feature.reference for found in measurements if found.comparison.state is state}
     )
 
 
@@ -59,14 +72,14 @@ def _card(measurement: Measurement) -> dict[str, object]:
     worst = list(comparison.worst().values())[::-1]
     ordered = sorted(worst, key=lambda f: (-f.drifted, -f.severity))
     return {
+        "id": f"{measurement.feature.view_name}-{measurement.against}",
         "feature": measurement.feature,
         "against": measurement.against,
         "reference": measurement.reference,
         "current": measurement.current,
         "sampled": len(measurement.current.values),
-        "drifted": comparison.drifted,
+        "state": comparison.state,
         "sentences": [words.sentence(f) for f in ordered if f.drifted][:_SENTENCES],
-        "farthest": ordered[0] if ordered else None,
         "rows": [
             {
                 "name": words.NAMES[finding.distance.statistic],

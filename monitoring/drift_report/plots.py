@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -12,7 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from feature_repo.registry.metadata import FeatureType
 from transformations.drift.columns import Columns, matrix, paired_columns, principal_axes
-from transformations.drift.measuring import Measurement
+from transformations.drift.records import Measurement
 from transformations.drift.statistics import Numbers
 
 INK, MUTED, GRID = "#1d2433", "#69758a", "#e8ebf0"
@@ -93,40 +94,44 @@ def _draw_numbers(
     if not before.size or not now.size:
         upper.set_title("no numbers to compare", loc="left", fontsize=9, color=MUTED)
         return
-    spike = _spike(before, now)
-    rest = [sample[sample != spike] for sample in (before, now)]
-    pooled = np.concatenate(rest)
-    low, high = np.quantile(pooled if pooled.size else before, _SHOWN_RANGE)
-    edges = np.linspace(low, high if high > low else low + 1.0, _BINS + 1)
-    heights = [
-        np.histogram(part, edges)[0] / whole.size
-        for part, whole in zip(rest, (before, now), strict=True)
-    ]
-    upper.stairs(heights[0], edges, fill=True, color=REFERENCE, alpha=0.55, linewidth=0)
-    upper.stairs(heights[1], edges, fill=True, color=color, alpha=0.14, linewidth=0)
-    upper.stairs(heights[1], edges, color=color, linewidth=1.6)
-    upper.yaxis.set_major_formatter(PercentFormatter(1.0))
-    upper.locator_params(axis="y", nbins=4)
-    if spike is not None:
-        shares = [float(np.mean(sample == spike)) for sample in (before, now)]
-        upper.set_title(
-            f"{spike:.3g} itself, not drawn: {shares[0]:.1%}, now {shares[1]:.1%}",
-            loc="left",
-            fontsize=8.5,
-            color=MUTED,
-        )
-    _finish(upper)
-    upper.tick_params(bottom=False)
+    _draw_histograms(upper, before, now, color)
     for height, sample, shade in ((1, before, MUTED), (0, now, color)):
         _draw_quantiles(lower, np.quantile(sample, _SHOWN_QUANTILES), height, shade)
     lower.set_ylim(-0.7, 1.7)
     lower.set_yticks([1, 0], ["then", "now"])
-    lower.set_xlim(edges[0], edges[-1])
     lower.set_xlabel(label)
     lower.grid(visible=False)
     lower.spines[["top", "right", "left"]].set_visible(False)
     lower.spines["bottom"].set_color(GRID)
     lower.tick_params(left=False, colors=MUTED)
+
+
+def _draw_histograms(axes: Axes, before: Numbers, now: Numbers, color: str) -> None:
+    spike = _spike(before, now)
+    rest = [sample[sample != spike] for sample in (before, now)]
+    pooled = np.concatenate(rest)
+    low, high = np.quantile(pooled if pooled.size else before, _SHOWN_RANGE)
+    edges = np.linspace(low, high if high > low else low + 1.0, _BINS + 1)
+    then, current = [
+        np.histogram(part, edges)[0] / whole.size
+        for part, whole in zip(rest, (before, now), strict=True)
+    ]
+    axes.stairs(then, edges, fill=True, color=REFERENCE, alpha=0.55, linewidth=0)
+    axes.stairs(current, edges, fill=True, color=color, alpha=0.14, linewidth=0)
+    axes.stairs(current, edges, color=color, linewidth=1.6)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.locator_params(axis="y", nbins=4)
+    if spike is not None:
+        shares = [float(np.mean(sample == spike)) for sample in (before, now)]
+        axes.set_title(
+            f"{spike:.3g} itself, not drawn: {shares[0]:.1%}, now {shares[1]:.1%}",
+            loc="left",
+            fontsize=8.5,
+            color=MUTED,
+        )
+    _finish(axes)
+    axes.tick_params(bottom=False)
 
 
 def _spike(before: Numbers, now: Numbers) -> float | None:
@@ -155,36 +160,9 @@ def _draw_keys(axes: Axes, before: Columns, now: Columns, color: str) -> None:
         )
         for key in reference.keys() | current.keys()
     }
-    # The most common, and those that moved most.
-    common = sorted(shares, key=lambda key: (-max(shares[key]), key))
-    moved = sorted(shares, key=lambda key: -abs(shares[key][1] - shares[key][0]))
-    chosen = set(moved[: _SHOWN_KEYS // 3])
-    chosen |= set([key for key in common if key not in chosen][: _SHOWN_KEYS - len(chosen)])
-    keys = [key for key in common if key in chosen][::-1]
+    keys = _shown_keys(shares)
     for height, key in enumerate(keys):
-        then, share = shares[key]
-        axes.plot([then, share], [height, height], color=color, linewidth=2, alpha=0.35, zorder=1)
-        axes.plot([then], [height], "o", color=REFERENCE, markersize=7, zorder=2)
-        hollow = share == 0.0
-        axes.plot(
-            [share],
-            [height],
-            "o",
-            color="white" if hollow else color,
-            markeredgecolor=color,
-            markersize=6,
-            zorder=3,
-        )
-        if 0.0 in (then, share):
-            axes.annotate(
-                "new" if then == 0.0 else "gone",
-                (max(then, share), height),
-                xytext=(8, 0),
-                textcoords="offset points",
-                va="center",
-                color=color,
-                fontweight="bold",
-            )
+        _draw_shares(axes, height, *shares[key], color)
     axes.set_yticks(range(len(keys)), [_shortened(key) for key in keys])
     farthest = max((max(pair) for pair in shares.values()), default=1.0)
     axes.set_xlim(-0.03 * farthest, 1.15 * farthest)
@@ -193,6 +171,32 @@ def _draw_keys(axes: Axes, before: Columns, now: Columns, color: str) -> None:
     _finish(axes)
     axes.grid(axis="x", color=GRID)
     axes.grid(visible=False, axis="y")
+
+
+def _shown_keys(shares: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Return the most common keys and those that moved most, the rarest first."""
+    common = sorted(shares, key=lambda key: (-max(shares[key]), key))
+    moved = sorted(shares, key=lambda key: -abs(shares[key][1] - shares[key][0]))
+    chosen = set(moved[: _SHOWN_KEYS // 3])
+    chosen |= set([key for key in common if key not in chosen][: _SHOWN_KEYS - len(chosen)])
+    return [key for key in common if key in chosen][::-1]
+
+
+def _draw_shares(axes: Axes, height: int, then: float, now: float, color: str) -> None:
+    axes.plot([then, now], [height, height], color=color, linewidth=2, alpha=0.35, zorder=1)
+    axes.plot([then], [height], "o", color=REFERENCE, markersize=7, zorder=2)
+    filled = "white" if now == 0.0 else color
+    axes.plot([now], [height], "o", color=filled, markeredgecolor=color, markersize=6, zorder=3)
+    if 0.0 in (then, now):
+        axes.annotate(
+            "new" if then == 0.0 else "gone",
+            (max(then, now), height),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            color=color,
+            fontweight="bold",
+        )
 
 
 def _shortened(key: str) -> str:

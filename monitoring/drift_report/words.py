@@ -7,12 +7,12 @@ NAMES = {
     "ks": "Kolmogorov-Smirnov",
     "mean": "Mean shift",
     "quantile": "Quantile shift",
+    "count": "Fewer entities",
     "null_rate": "Nulls",
     "new_keys": "New keys",
     "vanished_keys": "Vanished keys",
     "key_share": "Share of a key",
 }
-
 
 _SENTENCES = {
     "psi": "The distribution of {subject} shifted: stability index {score:.2f}.",
@@ -20,6 +20,7 @@ _SENTENCES = {
     "mean": "The mean of {subject} went from {before:.3g} to {now:.3g}, "
     "by {score:.2f} standard deviations.",
     "quantile": "The {key} of {subject} went from {before:.3g} to {now:.3g}.",
+    "count": "Entities went from {before:,.0f} to {now:,.0f}.",
     "null_rate": "Nulls went from {before:.1%} to {now:.1%}.",
     "new_keys": "“{key}” is new: {now:.1%} of entities have it.",
     "vanished_keys": "“{key}” is gone: {before:.1%} of entities had it.",
@@ -41,7 +42,7 @@ def sentence(finding: Finding) -> str:
 
 def place(finding: Finding) -> str:
     """Say where a distance was found; empty if its statistic says it all."""
-    column = "" if finding.column in {"keys", "nulls", "value"} else finding.column
+    column = "" if finding.column in {"entities", "keys", "nulls", "value"} else finding.column
     return ", ".join(part for part in (column, finding.distance.key) if part)
 
 

@@ -14,7 +14,7 @@ _JOBS = """
 SELECT job_name, success.finished_at AS succeeded_at, success.seconds AS last_seconds,
        success.records AS last_records, usual.seconds AS expected_seconds,
        (SELECT count(DISTINCT started_at) FROM computation_runs AS run
-        WHERE run.job_name = job.job_name AND NOT backfill AND status = 'failed'
+        WHERE run.job_name = job.job_name AND NOT backfill AND status = 'failed' AND attempt = 1
           AND started_at > coalesce(success.started_at, '-infinity')) AS consecutive_failures,
        (SELECT max(started_at) FROM computation_runs AS run
         WHERE run.job_name = job.job_name AND NOT backfill AND status = 'running'
@@ -47,7 +47,8 @@ class JobState:
         last_seconds: How long it took.
         last_records: Values that it gave.
         expected_seconds: Median of the last successful ones.
-        consecutive_failures: Failed runs since the last successful one.
+        consecutive_failures: Failed runs since the last successful one; a run and its retries are
+            one, which has failed as soon as its first attempt has.
         running_since: Start of the one that runs; None if none does.
     """
 

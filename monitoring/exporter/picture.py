@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from feature_repo.registry.catalog import Catalog
+from monitoring.exporter.drift import DriftState
 from monitoring.exporter.jobs import JobState
 from monitoring.exporter.totals import Total
 from monitoring.staleness import Stored
@@ -46,12 +47,11 @@ class Picture:
         jobs: State of each deployed job.
         published: Instant of each version's last successful run, by reference.
         newest_rows: Instant of each source table's newest row.
+        freshness_limits: Greatest age at which a source table counts as fresh.
         stored: What feature_latest holds of each version, by reference.
         failed_checks: Checks that the last ended run of each version failed, by feature name and
             version.
-        drift_scores: By feature name, version and statistic.
-        drifting: Whether the last measurements of each version found drift, by feature name and
-            version.
+        drift: What the last measurements of each version found.
         newest_snapshot: Its day; None if there is no snapshot.
     """
 
@@ -61,8 +61,8 @@ class Picture:
     jobs: Sequence[JobState] = ()
     published: Mapping[str, datetime] = field(default_factory=dict)
     newest_rows: Mapping[str, datetime] = field(default_factory=dict)
+    freshness_limits: Mapping[str, timedelta] = field(default_factory=dict)
     stored: Mapping[str, Stored] = field(default_factory=dict)
     failed_checks: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    drift_scores: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
-    drifting: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    drift: Sequence[DriftState] = ()
     newest_snapshot: date | None = None

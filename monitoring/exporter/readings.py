@@ -3,14 +3,16 @@
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, LiteralString
 
 from psycopg import IsolationLevel, sql
 
-from feature_repo.registry.catalog import Catalog, read_catalog
+from feature_repo.registry.catalog import read_catalog
 from feature_repo.registry.metadata import FeatureVersion
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
+from monitoring.exporter.drift import read_drift_states
 from monitoring.exporter.jobs import read_job_states
 from monitoring.exporter.picture import Picture
 from monitoring.exporter.totals import count_runs, read_totals
@@ -19,15 +21,13 @@ from monitoring.staleness import count_stored, last_published
 from monitoring.watched import watched_features
 from transformations.selection import scheduled_jobs
 from transformations.snapshots.storage import Storage
-from transformations.source_tables import EVENT_TIMES
+
+Found = Mapping[str, Any]
 
 _STATEMENT_TIMEOUT: LiteralString = "SET statement_timeout = '10min'"
 
-_LAST_MEASUREMENTS = """
-SELECT DISTINCT ON (feature_name, version, against) feature_name, version, drifted, findings
-FROM drift_measurements WHERE feature_name = ANY(%s)
-ORDER BY feature_name, version, against, measured_at DESC
-"""
+# What tells that a source table still gets anything.
+_SIGNS_OF_LIFE = {"events": "event_timestamp", "products": "updated_at", "users": "created_at"}
 
 _FAILED_CHECKS = """
 SELECT feature_name, version, count(*) FILTER (WHERE NOT (found ->> 'success')::boolean)
@@ -50,59 +50,61 @@ def readings(settings: Settings) -> list[Reading]:
     """
     often = timedelta(seconds=settings.exporter_refresh_seconds)
     seldom = timedelta(seconds=settings.exporter_count_seconds)
-
-    def registry(_picture: Picture, _now: datetime) -> Mapping[str, Any]:
-        return {"catalog": read_catalog()}
-
-    def runs(picture: Picture, _now: datetime) -> Mapping[str, Any]:
-        with _connection(settings) as connection:
-            count_runs(connection)
-            # Of one state: a failed job, and no check that says why, would be a false alarm.
-            connection.isolation_level = IsolationLevel.REPEATABLE_READ
-            with connection.transaction():
-                return {
-                    "totals": read_totals(connection),
-                    "jobs": read_job_states(connection, _job_names(picture.catalog)),
-                    "published": last_published(connection, _watched(picture)),
-                    "failed_checks": _failed_checks(connection, _watched(picture)),
-                }
-
-    def sources(_picture: Picture, now: datetime) -> Mapping[str, Any]:
-        until = now + timedelta(seconds=settings.clock_skew_seconds)
-        with _connection(settings) as connection:
-            return {"newest_rows": _newest_rows(connection, until=until)}
-
-    def values(picture: Picture, now: datetime) -> Mapping[str, Any]:
-        with _connection(settings) as connection:
-            return {"stored": count_stored(connection, _watched(picture), now=now)}
-
-    def drift(picture: Picture, _now: datetime) -> Mapping[str, Any]:
-        names = [feature.feature_name for feature in _watched(picture)]
-        with _connection(settings) as connection:
-            rows = connection.execute(_LAST_MEASUREMENTS, (names,)).fetchall()
-        scores: dict[tuple[str, str, str], float] = {}
-        drifting: dict[tuple[str, str], bool] = {}
-        for feature_name, version, drifted, findings in rows:
-            drifting[feature_name, version] = drifted or drifting.get(
-                (feature_name, version), False
-            )
-            for finding in findings:
-                key = (feature_name, version, finding["statistic"])
-                scores[key] = max(finding["score"], scores.get(key, 0.0))
-        return {"drift_scores": scores, "drifting": drifting}
-
-    def snapshots(_picture: Picture, _now: datetime) -> Mapping[str, Any]:
-        days = Storage.open(settings).days()
-        return {"newest_snapshot": days[-1] if days else None}
-
     return [
-        Reading("registry", often, registry),
-        Reading("runs", often, runs),
-        Reading("sources", often, sources),
-        Reading("drift", often, drift),
-        Reading("values", seldom, values),
-        Reading("snapshots", seldom, snapshots),
+        Reading("registry", often, _registry),
+        Reading("runs", often, partial(_runs, settings)),
+        Reading("sources", often, partial(_sources, settings)),
+        Reading("drift", often, partial(_drift, settings)),
+        Reading("values", seldom, partial(_values, settings)),
+        Reading("snapshots", seldom, partial(_snapshots, settings)),
     ]
+
+
+def _registry(_picture: Picture, _now: datetime) -> Found:
+    return {"catalog": read_catalog()}
+
+
+def _runs(settings: Settings, picture: Picture, _now: datetime) -> Found:
+    catalog, watched = picture.catalog, _watched(picture)
+    job_names = [] if catalog is None else [job.name for job in scheduled_jobs(catalog)]
+    with _connection(settings) as connection:
+        count_runs(connection)
+        # Of one state: a failed job, and no check that says why, would be a false alarm.
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        with connection.transaction():
+            return {
+                "totals": read_totals(connection),
+                "jobs": read_job_states(connection, job_names),
+                "published": last_published(connection, watched),
+                "failed_checks": _failed_checks(connection, watched),
+            }
+
+
+def _sources(settings: Settings, _picture: Picture, now: datetime) -> Found:
+    until = now + timedelta(seconds=settings.clock_skew_seconds)
+    limit = timedelta(seconds=settings.products_freshness_seconds)
+    with _connection(settings) as connection:
+        return {
+            "newest_rows": _newest_rows(connection, until=until),
+            "freshness_limits": {"products": limit} if limit else {},
+        }
+
+
+def _drift(settings: Settings, picture: Picture, now: datetime) -> Found:
+    interval = timedelta(seconds=settings.drift_interval_seconds)
+    with _connection(settings) as connection:
+        states = read_drift_states(connection, _watched(picture), interval=interval, now=now)
+    return {"drift": states}
+
+
+def _values(settings: Settings, picture: Picture, now: datetime) -> Found:
+    with _connection(settings) as connection:
+        return {"stored": count_stored(connection, _watched(picture), now=now)}
+
+
+def _snapshots(settings: Settings, _picture: Picture, _now: datetime) -> Found:
+    days = Storage.open(settings).days()
+    return {"newest_snapshot": days[-1] if days else None}
 
 
 @contextlib.contextmanager
@@ -110,10 +112,6 @@ def _connection(settings: Settings) -> Iterator[Connection]:
     with connect(settings, autocommit=True) as connection:
         connection.execute(_STATEMENT_TIMEOUT)
         yield connection
-
-
-def _job_names(catalog: Catalog | None) -> list[str]:
-    return [] if catalog is None else [job.name for job in scheduled_jobs(catalog)]
 
 
 def _watched(picture: Picture) -> list[FeatureVersion]:
@@ -129,9 +127,9 @@ def _failed_checks(
 
 
 def _newest_rows(connection: Connection, *, until: datetime) -> dict[str, datetime]:
-    """Return the instant of each source table's newest row; rows of the future are a mistake."""
+    """Return when each source table last got anything; rows of the future are a mistake."""
     found = {}
-    for table, column in EVENT_TIMES.items():
+    for table, column in _SIGNS_OF_LIFE.items():
         query = sql.SQL("SELECT max({column}) FROM {table} WHERE {column} <= %s").format(
             column=sql.Identifier(column), table=sql.Identifier(table)
         )

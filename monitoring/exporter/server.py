@@ -3,11 +3,12 @@
 import contextlib
 from collections.abc import Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from foundation import clock
+from foundation.metrics_server import serve_metrics
 from foundation.settings import Settings
 from monitoring.exporter.families import metric_families
 from monitoring.exporter.readings import readings
@@ -36,17 +37,18 @@ class PictureCollector(Collector):
 
 @contextlib.contextmanager
 def serve(settings: Settings) -> Iterator[int]:
-    """Serve /metrics at the settings' address within the block; yields the port."""
+    """
+    Serve /metrics at the settings' address within the block; yields the port.
+
+    Raises:
+        ConfigurationError: The address can't be listened on.
+    """
     watch, registry = Watch(*readings(settings)), CollectorRegistry()
     registry.register(PictureCollector(watch))
-    server, thread = start_http_server(
-        settings.exporter_port, addr=settings.exporter_host, registry=registry
-    )
-    watch.start()
-    try:
-        yield server.server_port
-    finally:
-        watch.stop()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    address = settings.exporter_host, settings.exporter_port
+    with serve_metrics(registry, *address) as port:
+        watch.start()
+        try:
+            yield port
+        finally:
+            watch.stop()

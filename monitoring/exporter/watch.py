@@ -14,6 +14,8 @@ from monitoring.exporter.picture import Part, Picture
 
 _log = structlog.get_logger()
 
+_WITHOUT_CATALOG = timedelta(seconds=1)
+
 Read = Callable[[Picture, datetime], Mapping[str, Any]]
 
 
@@ -38,11 +40,14 @@ class Watch:
     Keeps the picture up to date; what can't be read keeps its last values.
 
     Args:
-        readings: Each is made in a thread of its own; none holds back another.
+        readings: Each is made in a thread of its own; none holds back another. One that failed is
+            made again at the shortest of their intervals, however seldom it is made else: a blip is
+            not to be told for long.
     """
 
     def __init__(self, *readings: Reading) -> None:
         self._readings = readings
+        self._shortest = min(reading.interval for reading in readings)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -72,11 +77,15 @@ class Watch:
     def _repeat(self, reading: Reading) -> None:
         while True:
             self._read(reading)
-            # Most parts need the catalog; until it is there they ask more often.
-            waiting = self._picture.catalog is None
-            seconds = min(1.0 if waiting else float("inf"), reading.interval.total_seconds())
-            if self._stop.wait(seconds):
+            if self._stop.wait(self._pause(reading).total_seconds()):
                 return
+
+    def _pause(self, reading: Reading) -> timedelta:
+        if self._picture.catalog is None:
+            # Most parts need it; until it is there they ask more often.
+            return min(_WITHOUT_CATALOG, reading.interval)
+        failed = self._picture.parts[reading.name].failed
+        return self._shortest if failed else reading.interval
 
     def _read(self, reading: Reading) -> None:
         now = clock.now()

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -17,14 +17,15 @@ from feature_repo.registry.gather import gather_features
 from feature_repo.registry.metadata import Status
 from foundation.settings import PREFIX, PROJECT_ROOT, Settings
 from monitoring.alerts import ALERTS
-from monitoring.alerts.alert import EXPORTER, GATEWAY, SCHEDULER
 from monitoring.cli import app as monitoring
+from monitoring.promql import EXPORTER, GATEWAY, SCHEDULER
 from serving_gateway.cli import app as serving_gateway
 from transformations.cli import app as transformations
 from transformations.jobs import jobs_of
 
 DEPLOY = PROJECT_ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 BIN = Path(sys.executable).parent
 APPS = {
     "feature_repo": feature_repo,
@@ -64,9 +65,18 @@ def _containers(node: object) -> Iterator[dict[str, Any]]:
             yield from _containers(each)
 
 
+def _mounts(service: dict[str, Any]) -> dict[PurePosixPath, str]:
+    """Return where something is mounted, and whether it is `ro` or `rw`."""
+    volumes = [volume.split(":") for volume in service.get("volumes", ())]
+    secrets = [[name, f"/run/secrets/{name}", "ro"] for name in service.get("secrets", ())]
+    return {
+        PurePosixPath(target): mode[0] if mode else "rw"
+        for _, target, *mode in [*volumes, *secrets]
+    }
+
+
 def _commands() -> list[list[str]]:
-    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-    ours = [s for s in compose["services"].values() if s["image"].startswith("feature-store")]
+    ours = [s for s in COMPOSE["services"].values() if s["image"].startswith("feature-store")]
     commands = [service["command"] for service in ours if "command" in service]
     for folder in ("base", "cronjobs"):
         for resource in _resources(KUBERNETES / folder):
@@ -88,6 +98,37 @@ def test_compose_is_well_formed() -> None:
     _passes(BIN / "check-jsonschema", *schema, DEPLOY / "compose.yaml")
 
 
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_nothing_is_mounted_within_what_is_read_only(name: str) -> None:
+    """Docker can't make a place for it there, and the container would not start."""
+    mounts = _mounts(COMPOSE["services"][name])
+    fixed = [target for target, mode in mounts.items() if mode == "ro"]
+    assert not [(inner, outer) for inner in mounts for outer in fixed if outer in inner.parents]
+
+
+def test_our_volumes_are_of_our_user() -> None:
+    """A new volume is root's, unless the image has a folder in its place."""
+    made = re.findall(r"install -d -o 10001 -g 10001 (\S+)", (DEPLOY / "Dockerfile").read_text())
+    written = {
+        str(target)
+        for service in COMPOSE["services"].values()
+        if service["image"].startswith("feature-store")
+        for target, mode in _mounts(service).items()
+        if mode == "rw"
+    }
+    assert written == set(made)
+
+
+def test_secrets_are_mounted_where_they_are_read() -> None:
+    """By Prometheus and Alertmanager, each its own; the files are those that the README names."""
+    for name, file in (("prometheus", "prometheus.yml"), ("alertmanager", "alertmanager.yml")):
+        read = re.findall(r"_file: (\S+)", (DEPLOY / name / file).read_text())
+        assert read == [f"/run/secrets/{each}" for each in COMPOSE["services"][name]["secrets"]]
+    files = {secret["file"] for secret in COMPOSE["secrets"].values()}
+    readme = (DEPLOY / "secrets" / "README.md").read_text()
+    assert files == {f"./secrets/{each}" for each in re.findall("^- `(.*?)`", readme, re.MULTILINE)}
+
+
 @pytest.mark.parametrize("folder", ["base", "cronjobs"])
 def test_resources_are_well_formed(folder: str) -> None:
     """By Kubernetes' own schemas, as far as it knows them."""
@@ -105,13 +146,15 @@ def test_kustomizations_name_what_is_there() -> None:
 
 
 def test_commands_exist() -> None:
-    """Those of ours, and Feast's."""
+    """Those of ours with their options, and Feast's."""
     for module, *arguments in _commands():
         if module == "feast.cli.cli":
             assert arguments == ["--chdir", "feature_repo", "apply"]
             continue
         group = typer.main.get_command(APPS[module])
-        assert arguments[0] in group.commands, (module, arguments)  # type: ignore[attr-defined]  # each is a group
+        name, *options = arguments
+        assert name in group.commands, (module, arguments)  # type: ignore[attr-defined]  # each is a group
+        group.commands[name].make_context(name, options)  # type: ignore[attr-defined]
 
 
 def test_settings_exist() -> None:
@@ -175,3 +218,26 @@ def test_prometheus_takes_its_configuration(tmp_path: Path) -> None:
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
     shutil.copy(DEPLOY / "prometheus/rules.yml", tmp_path)
     _passes("promtool", "check", "config", tmp_path / "prometheus.yml")
+
+
+def _alertmanager_configs() -> list[str]:
+    """Return what is deployed and what is shown, as versions without files for secrets take it."""
+    deployed = (DEPLOY / "alertmanager/alertmanager.yml").read_text()
+    text = (PROJECT_ROOT / "docs/alerts.md").read_text()
+    shown = [each for each in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "route:" in each]
+    return [
+        re.sub(r"\b(url|routing_key)_file: \S+", r"\1: http://localhost", config)
+        for config in (deployed, *shown)
+    ]
+
+
+@pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed")
+@pytest.mark.parametrize("config", _alertmanager_configs(), ids=["deployed", "shown"])
+def test_alertmanager_takes_its_configuration(config: str, tmp_path: Path) -> None:
+    """And tells the watchdog to nobody but the service that waits for it."""
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(config)
+    _passes("amtool", "check-config", path)
+    routed = ("amtool", "config", "routes", "test", f"--config.file={path}")
+    _passes(*routed, "--verify.receivers=dead-mans-switch", "alertname=Watchdog", "severity=none")
+    _passes(*routed, "--verify.receivers=on-call", "alertname=GatewayDown", "severity=critical")

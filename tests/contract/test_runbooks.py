@@ -3,24 +3,13 @@
 import re
 
 import pytest
-import typer
 
-from feature_repo.cli import app as feature_repo
 from foundation.settings import PREFIX, PROJECT_ROOT, Settings
 from monitoring.alerts import ALERTS
 from monitoring.alerts.alert import Alert
-from monitoring.cli import app as monitoring
-from serving_gateway.cli import app as serving_gateway
-from transformations.cli import app as transformations
 
 FOLDER = PROJECT_ROOT / "docs" / "runbooks"
 SECTIONS = ["What users see", "First", "Mend it", "Mended when"]
-APPS = {
-    "feature_repo": feature_repo,
-    "monitoring": monitoring,
-    "serving_gateway": serving_gateway,
-    "transformations": transformations,
-}
 
 
 def test_each_alert_has_one() -> None:
@@ -40,15 +29,8 @@ def test_it_says_what_to_do(alert: Alert) -> None:
     assert len(commands.splitlines()) == 3
 
 
-def test_its_commands_and_settings_exist() -> None:
-    """Of ours; what others' tools are called is theirs."""
+def test_its_settings_exist() -> None:
+    """What its commands do is another test's."""
     texts = [path.read_text() for path in FOLDER.glob("*.md")]
-    used = {found for text in texts for found in re.findall(r"python -m (\w+) ([\w-]+)", text)}
-    known = {
-        (module, name)
-        for module, app in APPS.items()
-        for name in typer.main.get_command(app).commands  # type: ignore[attr-defined]  # each is a group
-    }
-    assert {each for each in used if each[0] != "benchmarks"} <= known
     settings = {name.lower() for text in texts for name in re.findall(rf"{PREFIX}(\w+)", text)}
     assert settings <= Settings.model_fields.keys()

@@ -10,26 +10,33 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from feature_repo.registry.catalog import read_catalog
 from feature_repo.stores.schema import migrate
 from foundation import clock, embedded
 from foundation.postgres import connect
 from foundation.redis import connect as connect_redis
 from foundation.settings import PROJECT_ROOT, Settings, load_settings
+from tests.e2e.promql import selectors
 from tests.e2e.watching import ALERTMANAGER, PROMETHEUS, Watched, eventually, stores, watchers
 from transformations.generated_tables import load_tables
 from transformations.generator import Shop
+from transformations.nightly import keep_snapshots
+from transformations.orchestration import Ending, run_jobs
+from transformations.pipeline import Options
+from transformations.selection import select_jobs
 
 pytestmark = pytest.mark.skipif(
     PROMETHEUS is None or ALERTMANAGER is None,
     reason="Debian's prometheus and prometheus-alertmanager are not installed",
 )
 
+LABEL_VALUES = re.compile(r"^label_values\((\w+), (\w+)\)$")
 BURST = """
 INSERT INTO events
 SELECT 'bot' || n, (SELECT min(user_id) FROM users), (SELECT min(product_id) FROM products), 'view',
@@ -55,11 +62,13 @@ def shop() -> Iterator[tuple[Watched, Settings]]:
         migrate(settings)
         made = Shop(users=150, products=200, events=12_000, days=60, seed=3, until=now)
         load_tables(settings, made)
+        with connect(settings) as connection:  # it changes now and then
+            connection.execute("UPDATE products SET updated_at = %s", (now,))
         store.run("feast.cli.cli", "--chdir", str(PROJECT_ROOT / "feature_repo"), "apply")
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        store.run("transformations", "run", "--all", "--as-of", midnight.isoformat())
-        store.run("transformations", "snapshot", "create")
-        store.run("transformations", "run", "--all")
+        _compute(settings, as_of=midnight)
+        keep_snapshots(settings)
+        _compute(settings)
         yield store, settings
 
 
@@ -76,11 +85,24 @@ def watched(shop: tuple[Watched, Settings]) -> Iterator[tuple[Watched, Settings]
         watchers(store),
     ):
         eventually(
-            lambda: store.asked("sum(up)") == [3.0],
+            lambda: store.asked("sum(up)") == [3.0] and store.barked > 0 and not store.firing(),
             within=60,
-            why=lambda: store.asked("up"),
+            why=lambda: (store.asked("up"), store.barked, store.firing()),
         )
+        store.told.clear()  # that a scrape took too long while everything started
         yield store, settings
+
+
+def _compute(
+    settings: Settings,
+    *names: str,
+    as_of: datetime | None = None,
+    ending: Ending = Ending.SUCCEEDED,
+) -> None:
+    """Run the jobs of features, or all, as the command does, and see how each ends."""
+    jobs = select_jobs(read_catalog(), names, every=not names)
+    outcomes = run_jobs(settings, jobs, as_of=as_of, options=Options(), on_start=lambda _: None)
+    assert {outcome.ending for outcome in outcomes} == {ending}, outcomes
 
 
 @contextlib.contextmanager
@@ -105,7 +127,7 @@ def _callers(store: Watched, settings: Settings) -> Iterator[None]:
     """Ask the gateway all the time, while the shop goes on."""
     done = threading.Event()
     asked = {
-        "entity_ids": _products(settings),
+        "entity_ids": [*_products(settings), "unknown"],
         "feature_names": ["popularity_score", "product_freshness_score"],
     }
 
@@ -142,7 +164,7 @@ def _callers(store: Watched, settings: Settings) -> Iterator[None]:
 
 def _products(settings: Settings) -> list[str]:
     with connect(settings) as connection:
-        return [row[0] for row in connection.execute("SELECT product_id FROM products LIMIT 20")]
+        return [row[0] for row in connection.execute("SELECT product_id FROM products LIMIT 40")]
 
 
 def _is_told(store: Watched, alert: str) -> None:
@@ -166,14 +188,35 @@ def _is_mended(store: Watched, alert: str) -> None:
     store.told.clear()
 
 
+def _follows(store: Watched, cause: str, *consequences: str) -> None:
+    """Wait until consequences of what was told are due, and see that they are not told."""
+    eventually(
+        lambda: store.firing() >= set(consequences),
+        within=90,
+        why=lambda: (store.told, store.firing()),
+    )
+    assert {name for name, _ in store.told} == {cause}, store.told
+
+
 def test_redis_dies(watched: tuple[Watched, Settings]) -> None:
-    """PostgreSQL stands in; low hit rates and jobs that can't publish are held back."""
+    """PostgreSQL stands in; low hit rates and what can't be written are held back until the end."""
     store, settings = watched
     with connect_redis(settings) as client:
         process = client.info("server")["process_id"]
     os.kill(process, signal.SIGKILL)
     _is_told(store, "OnlineTierOpen")
+    for _ in range(3):
+        _compute(settings, "popularity_score==1.0.0", ending=Ending.FAILED)
+    _follows(
+        store,
+        "OnlineTierOpen",
+        "FeatureCacheHitRateLow",
+        "WriteBackFailing",
+        "JobFailed",
+        "JobFailingRepeatedly",
+    )
     embedded.start(settings.data_dir)
+    _compute(settings, "popularity_score==1.0.0")
     _is_mended(store, "OnlineTierOpen")
 
 
@@ -182,11 +225,11 @@ def test_events_are_poisoned(watched: tuple[Watched, Settings]) -> None:
     store, settings = watched
     with connect(settings, autocommit=True) as connection:
         connection.execute(BURST)
-        store.run("transformations", "run", "popularity_score==1.0.0", expect=1)
+        _compute(settings, "popularity_score==1.0.0", ending=Ending.FAILED)
         _is_told(store, "QualityCheckFailed")
-        assert "JobFailed" in store.firing()
+        _follows(store, "QualityCheckFailed", "JobFailed")
         connection.execute("DELETE FROM events WHERE event_id LIKE 'bot%'")
-        store.run("transformations", "run", "popularity_score")
+        _compute(settings, "popularity_score==1.0.0")
         _is_mended(store, "QualityCheckFailed")
 
 
@@ -196,40 +239,85 @@ def test_a_feature_shifts(watched: tuple[Watched, Settings]) -> None:
     with connect(settings, autocommit=True) as connection:
         connection.execute(
             """
-            UPDATE feature_latest SET feature_value = to_json(feature_value::text::float8 * 0.5)
+            UPDATE feature_latest SET feature_value = to_json(1 - feature_value::text::float8)
             WHERE feature_name = 'product_freshness_score'
             """
         )
     store.run("monitoring", "drift", "product_freshness_score", expect=2)
     _is_told(store, "FeatureDrifted")
-    store.run("transformations", "run", "product_freshness_score")
+    _compute(settings, "product_freshness_score")
     store.run("monitoring", "drift", "product_freshness_score")
     _is_mended(store, "FeatureDrifted")
 
 
 def test_every_panel_shows_something(watched: tuple[Watched, Settings]) -> None:
-    """Each query of each dashboard has an answer while the store is used."""
+    """Each query of each dashboard has an answer while the store is used, and looks at what is."""
     store, _ = watched
-    silent = [
-        (file.stem, panel["title"], target["expr"])
+    boards = {
+        file.stem: json.loads(file.read_text())
         for file in sorted((PROJECT_ROOT / "deploy/grafana/dashboards").glob("*.json"))
-        for panel in json.loads(file.read_text())["panels"]
+    }
+    queries = [
+        (name, panel["title"], _filled(target["expr"]))
+        for name, board in boards.items()
+        for panel in board["panels"]
         for target in panel.get("targets", ())
-        if not _answers(store, target["expr"])
     ]
-    assert not silent
+    assert not [asked for asked in queries if not _answers(store, asked[2])]
+    looked_at = [
+        (name, title, selector)
+        for name, title, expression in queries
+        for selector in selectors(expression)
+    ]
+    assert len(looked_at) > len(queries)
+    assert not [each for each in looked_at if not _exists(store, each[2])]
+    variables = [
+        (name, *LABEL_VALUES.findall(variable["query"])[0])
+        for name, board in boards.items()
+        for variable in board["templating"]["list"]
+        if variable["type"] == "query"
+    ]
+    assert len(variables) == len(boards)
+    assert not [
+        (name, metric, label)
+        for name, metric, label in variables
+        if not store.asked(f'count({metric}{{{label}!=""}})')
+    ]
 
 
 def test_the_schedule_stops(watched: tuple[Watched, Settings]) -> None:
-    """It is told before anything is late."""
-    store, _ = watched
+    """It is told before anything is late, and what is late then is not."""
+    store, settings = watched
     store.processes["scheduler"].kill()
     _is_told(store, "SchedulerDown")
+    with connect(settings) as connection:
+        connection.execute(
+            """
+            UPDATE computation_runs
+            SET as_of = as_of - %(hour)s, started_at = started_at - %(hour)s,
+                finished_at = finished_at - %(hour)s
+            WHERE job_name = 'popularity_score==1.0.0'
+            """,
+            {"hour": timedelta(hours=1)},
+        )
+    _follows(store, "SchedulerDown", "FeatureStale", "JobOverdue")
     with _module(store, "scheduler", "transformations", "schedule", "--metrics-port"):
         _is_mended(store, "SchedulerDown")
 
 
+def _filled(expression: str) -> str:
+    """Return a query as Grafana asks it when everything is chosen."""
+    every = re.sub(r"\$(feature_name|job_name)", ".*", expression)
+    return every.replace("$__rate_interval", "30s")
+
+
 def _answers(store: Watched, expression: str) -> bool:
-    filled = re.sub(r"\$(feature_name|job_name)", ".*", expression)
-    values = store.asked(filled.replace("$__rate_interval", "30s"))
-    return any(not math.isnan(value) for value in values)
+    return any(not math.isnan(value) for value in store.asked(expression))
+
+
+def _exists(store: Watched, selector: str) -> bool:
+    """Tell whether there are such series; of what has not happened, whether there may be."""
+    metric = selector.partition("{")[0]
+    if metric == "feature_deprecated_requests_total" or 'status=~"5.."' in selector:
+        return store.knows(metric)
+    return bool(store.asked(f"count(last_over_time({selector}[5m]))"))

@@ -30,7 +30,7 @@ def plot(
 
     version = read_catalog().select(feature_name).version
     with connect(load_settings()) as connection:
-        records = recent_runs(connection, feature_name=feature_name, limit=limit, failed_only=False)
+        records = recent_runs(connection, of=feature_name, limit=limit, failed_only=False)
     of_version = [record for record in records if record["version"] == version]
     figure = model_quality_figure(of_version, title=f"{feature_name} {version}")
     path = output or Path(f"{feature_name}.png")

@@ -20,7 +20,8 @@ def run_features(
     features: Annotated[
         list[str] | None,
         typer.Argument(
-            help="`popularity_score` for all its live versions, `popularity_score==1.0.0` for one."
+            help="`popularity_score` for all its live versions, `popularity_score==1.0.0` for one, "
+            "or the name of a job."
         ),
     ] = None,
     *,
@@ -69,9 +70,11 @@ def run_features(
 
     Inputs and outputs must pass the quality gate; otherwise the previous values stay. A job that
     fails does not stop the others, but those that depend on it are skipped; the exit code
-    is then 1. Running again for the same instant changes nothing.
+    is then 1. Running again for the same instant changes nothing. After a run of now its values'
+    drift is measured, at most once in FEATURE_STORE_DRIFT_INTERVAL_SECONDS.
     """
-    # Great Expectations is slow to import.
+    # Great Expectations and SciPy's statistics are slow to import.
+    from transformations.drift.after_run import measure_after_run  # noqa: PLC0415
     from transformations.engines.sources import Sources  # noqa: PLC0415
     from transformations.orchestration import Ending, run_jobs  # noqa: PLC0415
     from transformations.pipeline import Options  # noqa: PLC0415
@@ -92,6 +95,7 @@ def run_features(
                 data_docs=data_docs,
             ),
             on_start=lambda job: status.update(f"Computing {job.name}"),
+            after_run=lambda job: measure_after_run(settings, job) if instant is None else None,
         )
     reports = [report for outcome in outcomes for report in outcome.reports]
     if reports:

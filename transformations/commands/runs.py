@@ -12,7 +12,12 @@ from transformations.tables import check_table, run_table
 
 
 def show_runs(
-    feature_name: Annotated[str | None, typer.Argument(help="Only runs of this feature.")] = None,
+    of: Annotated[
+        str | None,
+        typer.Argument(
+            help="Only runs of this: `popularity_score`, `popularity_score==1.0.0` or a job."
+        ),
+    ] = None,
     *,
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     failed: Annotated[
@@ -21,9 +26,7 @@ def show_runs(
 ) -> None:
     """Print the record of past runs."""
     with connect(load_settings()) as connection:
-        records = recent_runs(
-            connection, feature_name=feature_name, limit=limit, failed_only=failed
-        )
+        records = recent_runs(connection, of=of, limit=limit, failed_only=failed)
     console.print(run_table(records))
     if failed:
         console.print(check_table(records))

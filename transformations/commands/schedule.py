@@ -6,9 +6,9 @@ from typing import Annotated
 
 import structlog
 import typer
-from prometheus_client import start_http_server
 
 from feature_repo.registry.catalog import read_catalog
+from foundation.metrics_server import serve_metrics
 from foundation.settings import Settings, load_settings
 from foundation.tracing import traced
 from transformations.selection import scheduled_jobs
@@ -28,7 +28,8 @@ def schedule(
 
     Each run starts early by as long as the last ones took, so that values are replaced before they
     expire. After midnight, UTC, the day's snapshot is made, and what is older than the settings
-    keep is dropped. What is deployed meanwhile is taken up within a minute.
+    keep is dropped; a night that was missed or failed is made up for. What is deployed meanwhile is
+    taken up within a minute.
 
     After each run its values' drift is measured, beside the jobs, and at most once in
     FEATURE_STORE_DRIFT_INTERVAL_SECONDS. /metrics tells whether the schedule is alive; how the jobs
@@ -52,16 +53,12 @@ async def _run(settings: Settings) -> None:
     from transformations.schedule import Schedule  # noqa: PLC0415
 
     instruments = SchedulerInstruments()
-    server, _ = start_http_server(
-        settings.schedule_metrics_port,
-        addr=settings.schedule_metrics_host,
-        registry=instruments.registry,
-    )
-    _log.info("metrics_served", port=server.server_port)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    try:
+    address = settings.schedule_metrics_host, settings.schedule_metrics_port
+    with serve_metrics(instruments.registry, *address) as port:
+        _log.info("metrics_served", port=port)
         await Schedule(
             settings,
             lambda: scheduled_jobs(read_catalog()),
@@ -69,6 +66,3 @@ async def _run(settings: Settings) -> None:
             nightly=lambda: keep_snapshots(settings),
             after_run=lambda job: measure_after_run(settings, job),
         ).run(stop)
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -14,6 +14,7 @@ from feature_repo.registry.metadata import FeatureVersion
 from foundation import clock
 from foundation.cli import console, error_console
 from foundation.errors import ConfigurationError
+from foundation.instants import parse_day
 from foundation.postgres import connect
 from foundation.settings import load_settings
 from transformations import retention
@@ -89,7 +90,7 @@ def verify(*, day: Day = None) -> None:
     Exit code 2 if something is missing, has changed or is too much.
     """
     storage = Storage.open(load_settings())
-    days = storage.days() if day is None else [_parse_day(day)]
+    days = storage.days() if day is None else [parse_day(day, option="--day")]
     problems = [problem for each in days for problem in verification.verify(storage, each)]
     for problem in problems:
         error_console.print(problem, highlight=False)
@@ -141,18 +142,12 @@ def _days(day: str | None, start: str | None, end: str | None, *, today: date) -
     if start is None:
         if end is not None:
             raise ConfigurationError("--to needs --from")
-        return [today if day is None else _parse_day(day)]
-    first, last = _parse_day(start), today if end is None else _parse_day(end)
+        return [today if day is None else parse_day(day, option="--day")]
+    first = parse_day(start, option="--from")
+    last = today if end is None else parse_day(end, option="--to")
     if last < first:
         raise ConfigurationError(f"--to: {last} is before {first}")
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
-
-
-def _parse_day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigurationError(f"{text!r} is no day", hint="For example 2026-11-23.") from error
 
 
 def _table(manifests: Sequence[Manifest]) -> Table:

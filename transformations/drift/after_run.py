@@ -9,8 +9,7 @@ from foundation import clock
 from foundation.errors import ContractViolation
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
-from transformations.drift.baselines import read_baseline
-from transformations.drift.measuring import BASELINE, LAST, measure
+from transformations.drift.measuring import measure, references
 from transformations.drift.records import last_measured
 from transformations.jobs import Job
 
@@ -39,14 +38,11 @@ def _is_due(settings: Settings, connection: Connection, feature: FeatureVersion)
 
 
 def _measure(settings: Settings, connection: Connection, feature: FeatureVersion) -> None:
-    references = [LAST]
-    if read_baseline(connection, feature) is not None:
-        references.append(BASELINE)
-    for against in references:
+    for against in references(connection, feature):
         try:
             found = measure(settings, connection, feature, against=against, now=clock.now())
         except ContractViolation as error:
-            _log.info("drift_not_measured", feature=feature.reference, reason=error.message)
+            _log.debug("drift_not_measured", feature=feature.reference, reason=error.message)
             continue
         if found.comparison.drifted:
             _log.warning(

@@ -35,6 +35,11 @@ class Columns:
     numbers: Mapping[str, Numbers] = field(default_factory=dict)
     keys: Mapping[str, int] | None = None
 
+    @property
+    def value_count(self) -> int:
+        """Entities that have a value."""
+        return self.count - self.null_count
+
 
 def paired_columns(
     reference: pa.Array, current: pa.Array, feature_type: FeatureType

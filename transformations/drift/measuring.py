@@ -1,57 +1,19 @@
 """Measure the drift of a feature version: its latest values against a reference."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from feature_repo.registry.metadata import FeatureVersion
 from foundation.errors import ContractViolation
 from foundation.postgres import Connection
 from foundation.settings import Settings
 from transformations.drift.baselines import read_baseline
-from transformations.drift.detection import Comparison, compare
-from transformations.drift.records import record_measurement
+from transformations.drift.detection import compare
+from transformations.drift.records import Measurement, record_measurement
 from transformations.drift.samples import Sample, sample_latest, sample_size, sample_snapshot
 from transformations.snapshots.storage import Storage
 
 LAST = "last"
 BASELINE = "baseline"
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """
-    How far a feature version's latest values are from a reference.
-
-    Attributes:
-        feature: Whose values.
-        against: `last` snapshot, `baseline`, or a date.
-        reference: A sample of the reference.
-        current: A sample of the latest values.
-        comparison: What differs.
-        measured_at: When.
-    """
-
-    feature: FeatureVersion
-    against: str
-    reference: Sample
-    current: Sample
-    comparison: Comparison
-    measured_at: datetime
-
-    def as_record(self) -> dict[str, Any]:
-        """Return the measurement as JSON-ready fields, without the values."""
-        return {
-            "feature_name": self.feature.feature_name,
-            "version": self.feature.version,
-            "measured_at": self.measured_at.isoformat(),
-            "against": self.against,
-            "reference_date": str(self.reference.day),
-            "reference_count": self.reference.entity_count,
-            "current_count": self.current.entity_count,
-            "drifted": self.comparison.drifted,
-            "findings": [finding.as_record() for finding in self.comparison.findings],
-        }
 
 
 def measure(
@@ -83,18 +45,17 @@ def measure(
             hint=f"`python -m transformations run {feature.reference}` computes them.",
         )
     reference = _reference(settings, connection, feature, against, limit)
-    comparison = compare(feature, reference.values, current.values)
+    counts = reference.entity_count, current.entity_count
+    comparison = compare(feature, reference.values, current.values, entity_counts=counts)
+    measured = Measurement(feature, str(against), reference, current, comparison, now)
     if against in {LAST, BASELINE}:
-        record_measurement(
-            connection,
-            feature,
-            comparison,
-            against=str(against),
-            reference=reference,
-            current=current,
-            now=now,
-        )
-    return Measurement(feature, str(against), reference, current, comparison, now)
+        record_measurement(connection, measured)
+    return measured
+
+
+def references(connection: Connection, feature: FeatureVersion) -> list[str]:
+    """Return what a feature version is measured against: the last snapshot, and its baseline."""
+    return [LAST] if read_baseline(connection, feature) is None else [LAST, BASELINE]
 
 
 def _reference(

@@ -7,7 +7,7 @@ difference is significant. Whoever asks needs both.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ class Distance:
     How far two samples differ in one respect.
 
     Attributes:
-        statistic: psi, ks, mean, quantile, null_rate, new_keys, vanished_keys or key_share.
+        statistic: psi, ks, mean, quantile, count, null_rate, new_keys, vanished_keys or key_share.
         score: The distance; 0 for equal samples.
         p_value: Probability of one at least as great if both samples came from one population.
         reference: The figure of the reference, where one number tells it.
@@ -63,6 +63,20 @@ def number_distances(reference: Numbers, current: Numbers) -> list[Distance]:
         _quantile_shift(reference, current),
     ]
     return [distance for distance in found if distance is not None]
+
+
+def count_distance(reference: int, current: int) -> Distance:
+    """
+    Tell by which share there are fewer entities; more of them are no distance.
+
+    Args:
+        reference: How many there were, at least one.
+        current: How many there are.
+    """
+    # Of two equally probable counts, each of all cases is as likely to be in one as in the other.
+    p_value = float(stats.binom.cdf(current, reference + current, 0.5))
+    score = max(0.0, 1.0 - current / reference)
+    return Distance("count", score, p_value, float(reference), float(current))
 
 
 def rate_distance(
@@ -217,7 +231,7 @@ def _with_rare_ones_together(table: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.hstack([common, rest]) if rest.sum() else common
 
 
-@cache
+@lru_cache(maxsize=4_096)
 def _fisher(hits: int, misses: int, current_hits: int, current_misses: int) -> float:
     table = [[hits, misses], [current_hits, current_misses]]
     return float(stats.fisher_exact(table).pvalue)

@@ -11,7 +11,7 @@ from transformations.computations.stability import stability_index
 
 _QUANTILES = np.linspace(0.0, 1.0, 11)
 # Of so many values a few more or less say nothing about their distribution.
-_ENOUGH_VALUES = 100
+ENOUGH_VALUES = 100
 _MOST_VALUES = 1_000_000
 # A value that so many share is an edge of its own, so that leaving it is seen.
 _COMMON_SHARE = 0.05
@@ -41,7 +41,7 @@ class Distribution:
     def of(cls, values: Numbers) -> Self | None:
         """Return the distribution of finite numbers; None if they are too few to tell."""
         finite = values[np.isfinite(values)]
-        if finite.size < _ENOUGH_VALUES:
+        if finite.size < ENOUGH_VALUES:
             return None
         sample = finite[:: max(1, finite.size // _MOST_VALUES)]
         edges = np.unique(np.quantile(sample, _QUANTILES))

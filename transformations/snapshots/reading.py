@@ -33,19 +33,19 @@ def read(storage: Storage, feature: FeatureVersion, days: Sequence[date]) -> pa.
 
 def sample(
     storage: Storage, feature: FeatureVersion, day: date, *, limit: int
-) -> tuple[pa.Array, int]:
+) -> tuple[pa.Table, int]:
     """
-    Return some of a feature version's values in a day's snapshot; memory grows with the limit only.
+    Return some of a feature version's rows in a day's snapshot; memory grows with the limit only.
 
     Args:
         storage: Where snapshots are.
         feature: Whose values.
         day: Of the snapshot.
-        limit: Most values.
+        limit: Most rows.
 
     Returns:
-        The values, one from each of so many equal stretches of the file and the same ones each
-        time; and how many there are in all.
+        entity_id and feature_value, a row from each of so many equal stretches of the file and the
+        same ones each time; and how many there are in all.
 
     Raises:
         ContractViolation: The day has no snapshot, or it does not hold the feature version.
@@ -55,13 +55,14 @@ def sample(
         row_count = file.metadata.num_rows
         chosen = _stratified(row_count, limit)
         parts, start = [], 0
-        for batch in file.iter_batches(columns=["feature_value"]):
+        for batch in file.iter_batches(columns=["entity_id", "feature_value"]):
             here = chosen[(chosen >= start) & (chosen < start + batch.num_rows)] - start
-            parts.append(batch.column(0).take(pa.array(here)))
+            parts.append(batch.take(pa.array(here)))
             start += batch.num_rows
-    value_type = snapshot_schema(feature).field("feature_value").type
-    values = pa.concat_arrays(parts) if parts else pa.array([], value_type)
-    return values.cast(value_type), row_count
+    schema = snapshot_schema(feature)
+    sampled = pa.schema([schema.field("entity_id"), schema.field("feature_value")])
+    rows = pa.Table.from_batches(parts) if parts else sampled.empty_table()
+    return rows.cast(sampled), row_count
 
 
 def _stratified(row_count: int, limit: int) -> NDArray[np.int64]:

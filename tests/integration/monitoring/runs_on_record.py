@@ -25,14 +25,15 @@ def insert_run(
     backfill: bool = False,
     entity_scope: str = "all",
     checks: tuple[dict[str, object], ...] = (),
+    attempt: int = 1,
 ) -> None:
     """Insert the record of one feature version's run."""
     connection.execute(
         """
         INSERT INTO computation_runs
             (run_id, job_name, feature_name, version, engine, as_of, started_at, finished_at,
-             status, code_fingerprint, row_count, backfill, entity_scope, checks)
-        VALUES (%s, %s, %s, %s, 'postgres', %s, %s, %s, %s, '', %s, %s, %s, %s)
+             status, code_fingerprint, row_count, backfill, entity_scope, checks, attempt)
+        VALUES (%s, %s, %s, %s, 'postgres', %s, %s, %s, %s, '', %s, %s, %s, %s, %s)
         """,
         (
             uuid.uuid4(),
@@ -47,6 +48,7 @@ def insert_run(
             backfill,
             entity_scope,
             Jsonb(list(checks)),
+            attempt,
         ),
     )
     connection.commit()

@@ -17,9 +17,14 @@ from monitoring import cli
 from monitoring.exporter.families import metric_families
 from monitoring.exporter.readings import readings
 from monitoring.exporter.watch import Watch
+from transformations.cli import app as transformations
 from transformations.drift.after_run import measure_after_run
 from transformations.drift.samples import sample_latest, sample_snapshot
-from transformations.jobs import Job
+from transformations.generated_tables import load_tables
+from transformations.generator import Shop
+from transformations.jobs import Job, jobs_of
+from transformations.orchestration import Ending, run_jobs
+from transformations.pipeline import Options
 from transformations.snapshots import creation
 from transformations.snapshots.storage import Storage
 
@@ -79,7 +84,7 @@ def _detected(metrics: list[Metric]) -> float:
         for metric in metrics
         for sample in metric.samples
         if sample.name == "feature_drift_detected_total"
-        and sample.labels["feature_name"] == "user_activity_level"
+        and sample.labels == {"feature_name": "user_activity_level", "against": "last"}
     )
 
 
@@ -102,7 +107,7 @@ def test_a_shift_is_told_counted_and_told_to_have_gone(
         for sample in metric.samples
         if sample.name == "feature_drift_score"
     }
-    assert scores.keys() == {"psi", "ks", "mean", "quantile", "null_rate"}
+    assert scores.keys() == {"psi", "ks", "mean", "quantile", "count", "null_rate"}
     assert scores["psi"] > 0.2
     _store(postgres, spread=0.1)
     assert runner.invoke(cli.app, ["drift", "user_activity_level"]).exit_code == 0
@@ -128,6 +133,32 @@ def test_a_baseline_outlives_its_snapshot(snapshot: Settings, postgres: Connecti
     assert "has no baseline" in runner.invoke(cli.app, [*against, "baseline"]).stderr
 
 
+def test_both_references_are_measured_by_one_command(
+    snapshot: Settings, postgres: Connection
+) -> None:
+    """The baseline if there is one; whoever only wants it recorded is not told by the exit code."""
+    assert snapshot
+    runner, command = CliRunner(), ["drift", "user_activity_level", "--against", "both"]
+    alone = runner.invoke(cli.app, [*command, "--json"])
+    assert [each["against"] for each in json.loads(alone.stdout)] == ["last"]
+    assert "Not measured" not in alone.stderr
+    runner.invoke(cli.app, ["baseline", "pin", "user_activity_level", "1.0.0"])
+    _store(postgres, spread=0.2)
+    both = runner.invoke(cli.app, [*command, "--json", "--exit-zero"])
+    assert both.exit_code == 0
+    found = [(each["against"], each["state"]) for each in json.loads(both.stdout)]
+    assert found == [("last", "drifted"), ("baseline", "drifted")]
+    assert runner.invoke(cli.app, command).exit_code == 2
+
+
+def test_nothing_to_report_is_said(settings: Settings, tmp_path: Path) -> None:
+    """Instead of a page that is not there."""
+    assert settings
+    told = CliRunner().invoke(cli.app, ["drift", "--report", str(tmp_path / "report")])
+    assert "No report: nothing was measured." in told.stderr
+    assert not (tmp_path / "report").exists()
+
+
 def test_runs_are_followed_by_measurements_now_and_then(
     snapshot: Settings, postgres: Connection
 ) -> None:
@@ -140,6 +171,32 @@ def test_runs_are_followed_by_measurements_now_and_then(
         "SELECT against, count(*) FROM drift_measurements GROUP BY 1 ORDER BY 1"
     ).fetchall()
     assert rows == [("baseline", 2), ("last", 2)]
+
+
+def test_a_run_by_hand_is_followed_by_a_measurement_too(
+    snapshot: Settings, postgres: Connection
+) -> None:
+    """But not one of an instant in the past; and it never fails by it."""
+    now = clock.now()
+    load_tables(snapshot, Shop(users=60, products=40, events=2_000, days=60, seed=3, until=now))
+    run = ["run", "user_activity_level==1.0.0"]
+    past = CliRunner().invoke(transformations, [*run, "--as-of", now.isoformat()])
+    assert past.exit_code == 0, past.output
+    count = "SELECT count(*) FROM drift_measurements"
+    assert postgres.execute(count).fetchone() == (0,)
+    done = CliRunner().invoke(transformations, run)
+    assert done.exit_code == 0, done.output
+    assert postgres.execute(count).fetchone() == (1,)
+    [job] = [job for job in jobs_of(gather_features()) if job.name == JOB.name]
+    options, started = Options(), (lambda _job: None)
+    [outcome] = run_jobs(
+        snapshot, [job], as_of=None, options=options, on_start=started, after_run=_fail
+    )
+    assert outcome.ending is Ending.SUCCEEDED
+
+
+def _fail(_job: Job) -> None:
+    raise RuntimeError
 
 
 def test_what_has_no_reference_is_left_out(
@@ -171,4 +228,4 @@ def test_the_command_writes_a_report(snapshot: Settings, tmp_path: Path) -> None
     folder = tmp_path / "report"
     done = CliRunner().invoke(cli.app, ["drift", "user_activity_level", "--report", str(folder)])
     assert done.exit_code == 0
-    assert "user_activity_level" in (folder / "drift.html").read_text()
+    assert "user_activity_level" in (folder / "drift.html").read_text(encoding="utf-8")

@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from psycopg.types.json import Jsonb
 
 from foundation import clock
 from foundation.postgres import Connection, connect
@@ -21,7 +20,8 @@ from monitoring.exporter.watch import Reading, Watch
 from tests.integration.monitoring.runs_on_record import FAILED, PASSED, insert_run
 
 JOB = "popularity_score==1.0.0"
-SECOND = timedelta(seconds=1)
+POPULARITY = {"feature_name": "popularity_score", "version": "1.0.0"}
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 Sample = Callable[..., float | None]
 
 
@@ -87,7 +87,8 @@ def test_counters_tell_what_the_runs_were(told: Settings, postgres: Connection) 
     checks = {"feature_name": "popularity_score", "check_type": "range"}
     assert sample("feature_quality_checks_total", status="pass", **checks) == 6
     assert sample("feature_quality_checks_total", status="fail", **checks) == 2
-    assert sample("feature_drift_detected_total", feature_name="popularity_score") == 0
+    detected = {"feature_name": "popularity_score", "against": "baseline"}
+    assert sample("feature_drift_detected_total", **detected) == 0
 
 
 def test_counters_never_go_backwards(told: Settings, postgres: Connection) -> None:
@@ -121,10 +122,27 @@ def test_gauges_tell_how_jobs_are(told: Settings, postgres: Connection) -> None:
     assert sample("batch_job_last_success_timestamp", job_name="popularity_score==2.0.0") is None
 
 
+def test_a_run_and_its_retries_fail_once(told: Settings, postgres: Connection) -> None:
+    """Three attempts of one run are not three runs in a row."""
+    for attempt in (2, 3, 4):
+        insert_run(
+            postgres,
+            "popularity_score",
+            started_at=clock.now() + attempt * SECOND,
+            status="failed",
+            attempt=attempt,
+        )
+    assert _read(told)("batch_job_consecutive_failures", job_name=JOB) == 2
+
+
 def test_gauges_tell_how_features_are(told: Settings, postgres: Connection) -> None:
     """Age by the last run, rows and their stale share by the latest values."""
     now = clock.now()
     postgres.execute("INSERT INTO users VALUES ('u', %s)", (now - timedelta(hours=2),))
+    postgres.execute(
+        "INSERT INTO products VALUES ('p', 't', 'd', 'c', 1, %s, %s)",
+        (now - timedelta(days=9), now - MINUTE),
+    )
     with postgres.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO feature_latest VALUES (%s, 'popularity_score', '0.5', '1.0.0', %s)",
@@ -132,12 +150,13 @@ def test_gauges_tell_how_features_are(told: Settings, postgres: Connection) -> N
         )
     postgres.commit()
     sample = _read(told)
-    popularity = {"feature_name": "popularity_score", "version": "1.0.0"}
-    assert sample("feature_rows", **popularity) == 4
-    assert sample("feature_stale_entities_ratio", **popularity) == 0.25
-    assert sample("feature_staleness_tolerance_seconds", **popularity) == 300
-    assert sample("feature_freshness_seconds", **popularity) == pytest.approx(3_600, abs=60)
+    assert sample("feature_rows", **POPULARITY) == 4
+    assert sample("feature_stale_entities_ratio", **POPULARITY) == 0.25
+    assert sample("feature_staleness_tolerance_seconds", **POPULARITY) == 300
+    assert sample("feature_freshness_seconds", **POPULARITY) == pytest.approx(3_600, abs=60)
     assert sample("data_freshness_seconds", data_source="users") == pytest.approx(7_200, abs=60)
+    assert sample("data_freshness_seconds", data_source="products") == pytest.approx(60, abs=60)
+    assert sample("data_freshness_limit_seconds", data_source="products") == 172_800
     assert sample("data_freshness_seconds", data_source="events") is None
     assert (sample("feature_versions", status="active") or 0) > 5
     assert sample("feature_registry_reachable") == 1
@@ -145,34 +164,18 @@ def test_gauges_tell_how_features_are(told: Settings, postgres: Connection) -> N
 
 
 def test_what_alerts_look_at(told: Settings, postgres: Connection) -> None:
-    """The last run's failed checks, the last measurements' drift, and each feature's limits."""
-    for against, minutes, drifted in (("last", 9, True), ("last", 5, False), ("baseline", 5, True)):
-        postgres.execute(
-            """
-            INSERT INTO drift_measurements VALUES
-                (gen_random_uuid(), 'popularity_score', '1.0.0', %s, %s, '2026-01-01', 1, 1, %s, %s)
-            """,
-            (
-                clock.now() - timedelta(minutes=minutes),
-                against,
-                drifted,
-                Jsonb([{"statistic": "psi", "score": minutes}]),
-            ),
-        )
-    postgres.commit()
-    popularity = {"feature_name": "popularity_score", "version": "1.0.0"}
+    """The last run's failed checks, each feature's limits, and whose it is."""
     sample = _read(told)
-    assert sample("feature_failed_checks", **popularity) == 1
-    assert sample("feature_drifting", **popularity) == 1  # away from the baseline still
-    assert sample("feature_drift_score", statistic="psi", **popularity) == 5
-    assert sample("feature_hit_rate_limit_ratio", **popularity) == 0.6
-    assert sample("feature_unavailable_limit_ratio", **popularity) == 0.05
+    assert sample("feature_failed_checks", **POPULARITY) == 1
+    assert sample("feature_hit_rate_limit_ratio", **POPULARITY) == 0.6
+    assert sample("feature_unavailable_limit_ratio", **POPULARITY) == 0.05
     keyword = {"feature_name": "search_keyword_score", "version": "1.0.0"}
     assert sample("feature_hit_rate_limit_ratio", **keyword) is None  # never in Redis
     assert sample("feature_unavailable_limit_ratio", **keyword) == 0.05
-    assert sample("batch_job_info", job_name=JOB, **popularity) == 1
+    assert sample("batch_job_info", job_name=JOB, owner="ranking", **POPULARITY) == 1
+    assert sample("feature_info", owner="search", **keyword) == 1
     insert_run(postgres, "popularity_score", started_at=clock.now(), checks=(PASSED,))
-    assert _read(told)("feature_failed_checks", **popularity) == 0
+    assert _read(told)("feature_failed_checks", **POPULARITY) == 0
 
 
 def test_a_dead_store_costs_no_metric(told: Settings) -> None:
@@ -202,10 +205,9 @@ def test_a_dead_store_costs_no_metric(told: Settings) -> None:
         ("batch_job_consecutive_failures", {"job_name": JOB}),
     ):
         assert before(name, **labels) == after(name, **labels)
-    popularity = {"feature_name": "popularity_score", "version": "1.0.0"}
-    assert (after("feature_freshness_seconds", **popularity) or 0) > (
-        before("feature_freshness_seconds", **popularity) or 0
-    )
+        assert (after("feature_freshness_seconds", **POPULARITY) or 0) > (
+            before("feature_freshness_seconds", **POPULARITY) or 0
+        )
     assert after("exporter_last_scrape_success") == 0
     assert after("monitoring_scrape_errors_total", part="runs") == 1
     assert after("monitoring_scrape_errors_total", part="registry") == 0
@@ -214,7 +216,6 @@ def test_a_dead_store_costs_no_metric(told: Settings) -> None:
 def test_a_failed_run_is_never_told_without_its_failed_checks(told: Settings) -> None:
     """However runs end meanwhile: an alert that the checks explain would be told by itself."""
     watch = Watch(*(each for each in readings(told) if each.name in {"registry", "runs"}))
-    popularity = {"feature_name": "popularity_score", "version": "1.0.0"}
     done = threading.Event()
 
     def mend_and_break() -> None:
@@ -223,7 +224,7 @@ def test_a_failed_run_is_never_told_without_its_failed_checks(told: Settings) ->
                 for status, check in (("succeeded", PASSED), ("failed", FAILED)):
                     insert_run(
                         connection,
-                        popularity["feature_name"],
+                        POPULARITY["feature_name"],
                         started_at=clock.now(),
                         status=status,
                         checks=(check,),
@@ -236,7 +237,7 @@ def test_a_failed_run_is_never_told_without_its_failed_checks(told: Settings) ->
             watch.read_all()
             sample = _sample(watch.picture)
             failures = sample("batch_job_consecutive_failures", job_name=JOB)
-            checks = sample("feature_failed_checks", **popularity)
+            checks = sample("feature_failed_checks", **POPULARITY)
             assert (failures, checks) in {(0, 0), (1, 1), (2, 1)}
     finally:
         done.set()

@@ -11,6 +11,7 @@ import redis
 from feature_repo.registry.gather import gather_features
 from feature_repo.registry.metadata import FeatureVersion
 from foundation import clock
+from foundation.errors import StoreUnavailable
 from foundation.postgres import connect
 from foundation.settings import Settings
 from transformations.instrumentation import SchedulerInstruments
@@ -18,6 +19,8 @@ from transformations.jobs import Job
 from transformations.schedule import Schedule
 
 TOLERANCE = timedelta(seconds=9)
+SECOND = timedelta(seconds=1)
+BRIEF = {"staleness_tolerance": SECOND, "computation_frequency": SECOND}
 
 
 @pytest.fixture
@@ -46,13 +49,14 @@ async def _run_until(
     *,
     instruments: SchedulerInstruments | None = None,
     after_run: Callable[[Job], None] = lambda _: None,
+    nightly: Callable[[], None] = lambda: None,
 ) -> None:
     stop = asyncio.Event()
     schedule = Schedule(
         settings,
         lambda: jobs,
         instruments or SchedulerInstruments(),
-        nightly=lambda: None,
+        nightly=nightly,
         after_run=after_run,
     )
     running = asyncio.create_task(schedule.run(stop))
@@ -131,17 +135,45 @@ async def test_what_comes_after_a_run_spoils_nothing(fresh_shop: Settings) -> No
     def fail(_job: Job) -> None:
         raise RuntimeError
 
-    brief = {
-        "staleness_tolerance": timedelta(seconds=1),
-        "computation_frequency": timedelta(seconds=1),
-    }
     await _run_until(
         fresh_shop,
-        [_job("product_freshness_score", **brief)],
+        [_job("product_freshness_score", **BRIEF)],
         lambda: len(_statuses(fresh_shop, "product_freshness_score")) > 2,
         after_run=fail,
     )
     assert "failed" not in _statuses(fresh_shop, "product_freshness_score")
+
+
+async def test_a_run_that_outlasts_its_interval_is_followed_by_another(
+    fresh_shop: Settings,
+) -> None:
+    """The next one is due as it ends, and is not lost."""
+    begun = clock.now()
+    with connect(fresh_shop) as blocker:
+        blocker.execute("LOCK TABLE products")
+
+        def ended() -> bool:
+            if clock.now() - begun > 2 * SECOND:
+                blocker.rollback()
+            return _statuses(fresh_shop, "product_freshness_score").count("succeeded") > 1
+
+        await _run_until(fresh_shop, [_job("product_freshness_score", **BRIEF)], ended)
+
+
+async def test_the_night_is_not_over_until_its_work_is_done(fresh_shop: Settings) -> None:
+    """A midnight that was missed is made up for; what fails, however it does, is tried again."""
+    hurried = fresh_shop.model_copy(update={"schedule_refresh_seconds": 0.01})
+    endings: list[str] = []
+
+    def nightly() -> None:
+        endings.append("failed" if len(endings) < 2 else "done")
+        if len(endings) == 1:
+            raise StoreUnavailable("the bucket is away")
+        if len(endings) == 2:
+            raise OSError("the disk is full")
+
+    await _run_until(hurried, [], lambda: "done" in endings, nightly=nightly)
+    assert endings == ["failed", "failed", "done"]
 
 
 async def test_transient_failures_are_tried_again(fresh_shop: Settings) -> None:

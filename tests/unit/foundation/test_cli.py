@@ -1,6 +1,10 @@
 """What is printed is what was written."""
 
+import logging
+from collections.abc import Iterator
+
 import pytest
+import structlog
 from rich.table import Table
 from rich.tree import Tree
 
@@ -23,6 +27,18 @@ def test_brackets_and_colons_are_nothing_but_themselves(capsys: pytest.CaptureFi
     assert capsys.readouterr().err == f"{TEXT}\n"
 
 
+@pytest.fixture
+def logs_as_before() -> Iterator[None]:
+    """Take back what an entry point does to the logs of the process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers.copy(), root.level
+    yield
+    structlog.reset_defaults()
+    logging.captureWarnings(capture=False)
+    root.handlers, root.level = handlers, level
+
+
+@pytest.mark.usefixtures("logs_as_before")
 def test_an_error_is_told_word_by_word(capsys: pytest.CaptureFixture[str]) -> None:
     """With what to do about it, and without a traceback."""
 

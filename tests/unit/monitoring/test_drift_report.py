@@ -1,5 +1,6 @@
 """The report shows every type of feature, on one page that needs nothing else."""
 
+import dataclasses
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from tests.unit.transformations.drift_samples import (
     vectors,
 )
 from transformations.drift.detection import compare
-from transformations.drift.measuring import Measurement
+from transformations.drift.records import Measurement
 from transformations.drift.samples import Sample
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -49,9 +50,9 @@ def test_what_drifted_comes_first_and_in_words(tmp_path: Path) -> None:
     moved = _measurement(
         _named(FLOAT, "b_moved"), floats(rng.random(300)), floats(rng.random(300) + 1)
     )
-    page = write_report(tmp_path / "new", [steady, moved], now=NOW).read_text()
+    page = write_report(tmp_path / "new", [steady, moved], now=NOW).read_text(encoding="utf-8")
     assert "<b>1 of 2</b> feature versions has drifted" in page
-    assert page.index('id="b_moved_v1_0_0"') < page.index('id="a_steady_v1_0_0"')
+    assert page.index('id="b_moved_v1_0_0-last"') < page.index('id="a_steady_v1_0_0-last"')
     assert "The mean of values went from" in page
     assert set(re.findall(r'(?:src|href)="(?!#)([^"]{1,14})', page)) == {"data:image/svg"}
     assert "<script" not in page
@@ -73,6 +74,21 @@ def test_every_type_has_a_plot(feature: FeatureVersion, draw: object, count: int
         now=NOW,
     )
     assert page.count("data:image/svg+xml;base64,") == 2
+
+
+def test_too_few_values_are_said_to_be_too_few() -> None:
+    """Neither steady nor drifted; a version that is measured twice is one."""
+    rng = np.random.default_rng(5)
+    few = floats(rng.random(50))
+    twice = [
+        dataclasses.replace(_measurement(FLOAT, few, few), against=against)
+        for against in ("last", "baseline")
+    ]
+    page = render_report(twice, now=NOW)
+    assert "None of 1 feature versions has drifted" in page
+    assert "1 has too few values to tell." in page
+    assert page.count("too few to tell</span>") == 4
+    assert len(set(re.findall(r'<article id="([^"]+)"', page))) == 2
 
 
 def test_numbers_that_many_share_are_told_beside_the_plot() -> None:

@@ -14,6 +14,7 @@ Draw = Callable[[np.random.Generator, int], Numbers]
 
 _BY_REFERENCE = {feature.reference: feature for feature in gather_features()}
 FLOAT = _BY_REFERENCE["popularity_score==1.0.0"]
+PAIR = _BY_REFERENCE["user_product_affinity==1.0.0"]
 MAP = _BY_REFERENCE["user_category_affinity==1.0.0"]
 VECTOR = _BY_REFERENCE["product_embedding==1.0.0"].model_copy(update={"vector_length": 32})
 STRING = FLOAT.model_copy(update={"feature_type": FeatureType.STRING, "valid_range": None})

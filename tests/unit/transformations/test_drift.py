@@ -22,14 +22,15 @@ from tests.unit.transformations.drift_samples import (
     vectors,
 )
 from transformations.drift.columns import matrix
-from transformations.drift.detection import compare
+from transformations.drift.detection import State, compare
 from transformations.drift.statistics import Numbers
 
 SIZES = ((150, 150), (150, 2_000), (2_000, 300))
 
 
 def _drifted(feature: FeatureVersion, reference: pa.Array, current: pa.Array) -> set[str]:
-    comparison = compare(feature, reference, current)
+    # Samples of unequal sizes, of as many entities.
+    comparison = compare(feature, reference, current, entity_counts=(5_000, 5_000))
     return {f.distance.statistic for f in comparison.findings if f.drifted}
 
 
@@ -161,12 +162,37 @@ def test_vectors_of_another_length_and_nulls_are_told() -> None:
     assert "null_rate" in _drifted(VECTOR, vectors(rng, 500), current)
 
 
-def test_few_values_are_compared_by_their_nulls_only() -> None:
-    """Fewer than a hundred numbers tell nothing of a distribution."""
+def test_few_values_are_compared_by_their_number_and_nulls_only() -> None:
+    """Fewer than a hundred tell nothing of a distribution, and nobody says that it is steady."""
     rng = np.random.default_rng(8)
     few = floats(rng.normal(size=50))
     comparison = compare(FLOAT, few, floats(rng.normal(5.0, size=500)))
-    assert [f.distance.statistic for f in comparison.findings] == ["null_rate"]
+    assert [f.distance.statistic for f in comparison.findings] == ["count", "null_rate"]
+    assert comparison.state is State.TOO_FEW
+    mostly_nulls = floats(np.where(np.arange(500) < 50, 1.0, np.nan))
+    assert compare(FLOAT, mostly_nulls, mostly_nulls).state is State.TOO_FEW
+    enough = floats(rng.normal(size=100))
+    assert compare(FLOAT, enough, enough).state is State.STEADY
+
+
+def test_few_keys_that_changed_are_drift_all_the_same() -> None:
+    """What can be told of few values is told."""
+    before, now = pa.array(["a"] * 40), pa.array(["b"] * 40)
+    assert compare(STRING, before, before).state is State.TOO_FEW
+    assert compare(STRING, before, now).state is State.DRIFTED
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "drifted"),
+    [(5_000, 99, True), (5_000, 2_600, False), (500, 5_000, False), (20, 9, False), (20, 1, True)],
+)
+def test_entities_that_have_gone_are_found(before: int, now: int, *, drifted: bool) -> None:
+    """More than half of them, and more than chance explains; new ones are none of it."""
+    values = floats(np.ones(max(before, now)))
+    found = compare(FLOAT, values[:before], values[:now])
+    assert [f.distance.statistic for f in found.findings if f.drifted] == ["count"] * drifted
+    sampled = compare(FLOAT, values[:1], values[:1], entity_counts=(before, now))
+    assert [f.distance.statistic for f in sampled.findings if f.drifted] == ["count"] * drifted
 
 
 def test_no_values_at_all_are_no_drift() -> None:
@@ -183,4 +209,4 @@ def test_a_statistic_can_be_left_out() -> None:
     rng = np.random.default_rng(9)
     values = floats(rng.normal(size=500))
     statistics = {f.distance.statistic for f in compare(feature, values, values).findings}
-    assert statistics == {"null_rate", "mean", "quantile"}
+    assert statistics == {"count", "null_rate", "mean", "quantile"}

@@ -32,6 +32,7 @@ CATALOG = Catalog(
         _feature("a", "2.0.0", Status.STAGED),
         _feature("b", "1.0.0", Status.ACTIVE),
         _feature("d", "1.0.0", Status.STAGED),
+        _feature("f", "1.0.0", Status.STAGED).model_copy(update={"job": "both"}),
         _feature("e", "1.0.0", Status.ACTIVE).model_copy(update={"computation_frequency": None}),
     ],
     services={},
@@ -45,13 +46,18 @@ CATALOG = Catalog(
         (["a"], False, ["a==1.0.0", "a==1.1.0"]),
         (["a==2.0.0"], False, ["a==2.0.0"]),
         (["a==1.1.0", "b"], False, ["b==1.0.0", "a==1.1.0"]),
+        (["both==1.0.0"], False, ["both==1.0.0"]),
         ([], True, ["b==1.0.0", "a==1.0.0", "a==1.1.0"]),
     ],
 )
 def test_names_mean_live_versions_in_order_of_dependency(
     names: list[str], *, every: bool, expected: list[str]
 ) -> None:
-    """A name means all live versions, a reference one of any status; dependencies come first."""
+    """
+    A name means all live versions, a reference or a job's name one of any status.
+
+    Dependencies come first.
+    """
     selected = select_jobs(CATALOG, names, every=every)
     assert [job.name for job in selected] == expected
 

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from feature_repo.registry.metadata import FeatureVersion, Status
 from tests.unit.feature_repo.registry.test_metadata import COMPLETE
 from transformations.jobs import Job, jobs_of
-from transformations.timetable import Wave, first_start, period, waves_of
+from transformations.timetable import (
+    Wave,
+    first_night,
+    first_start,
+    next_night,
+    period,
+    waves_of,
+)
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FIVE_MINUTES, DAY = timedelta(minutes=5), timedelta(days=1)
@@ -91,3 +98,11 @@ def test_what_was_computed_just_now_is_not_computed_again(
     """A schedule that starts anew goes on where the last one ended."""
     wave = Wave(jobs=[Job((_feature("a"),), ())], frequency=FIVE_MINUTES)
     assert first_start(wave, last, timedelta(minutes=4), now=NOW) == expected
+
+
+def test_a_night_that_was_missed_is_made_up_for() -> None:
+    """At the start; from then on ten minutes after each midnight, UTC."""
+    for minutes, first in ((0, 10), (9, 10), (10, 10), (11, 11), (1_439, 1_439)):
+        now = NOW + timedelta(minutes=minutes)
+        assert first_night(now) == NOW + timedelta(minutes=first)
+        assert next_night(now) == NOW + DAY + timedelta(minutes=10)

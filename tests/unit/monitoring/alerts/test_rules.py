@@ -1,13 +1,15 @@
 """
-Each alert fires when it should, alone, and ends; as Prometheus' own tool sees it.
+Each alert fires when it should and not before, alone, and ends; as Prometheus' own tool sees it.
 
-Each case has three hours of samples: an hour in which all is well but nearly not, one in which the
+A case has three hours of samples: an hour in which all is well but nearly not, one in which the
 alert is due, and one in which all is well again.
 """
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,279 +18,164 @@ import yaml
 
 from monitoring.alerts import ALERTS
 from monitoring.alerts.rules_file import rules_yaml
-from tests.unit.monitoring.alerts.series import Series, counter, gauge
+from tests.unit.monitoring.alerts.cases import CASES, QUIET, WELL, Case
+from tests.unit.monitoring.alerts.series import HOUR, LENGTH, Series
 
 PROMTOOL = shutil.which("promtool")
-HOUR = 60
-VERSION = '{feature_name="f", version="1.0.0"}'
-JOB = '{job_name="f==1.0.0"}'
-INFO = {'batch_job_info{job_name="f==1.0.0", feature_name="f", version="1.0.0"}': gauge((180, 1))}
-OF_VERSION = {"feature_name": "f", "version": "1.0.0"}
-WELL = {f'up{{job="{job}", instance="i"}}': gauge((180, 1)) for job in ("gateway", "scheduler")} | {
-    'up{job="exporter", instance="i"}': gauge((180, 1)),
-    'exporter_last_scrape_success{instance="i"}': gauge((180, 1)),
-    'scheduler_last_tick_timestamp_seconds{job="scheduler", instance="i"}': "0+60x180",
-}
+MINUTE = timedelta(minutes=1)
+HOLDS = {alert.name: alert.hold // MINUTE for alert in ALERTS}
+needs_promtool = pytest.mark.skipif(
+    PROMTOOL is None, reason="promtool (Debian's prometheus) is not installed"
+)
 
 
 @dataclass(frozen=True)
-class Case:
+class Expectation:
     """
-    What an alert looks at, and what it says.
+    What a query gives at some minute.
 
     Attributes:
-        alert: Its name.
-        series: Samples by series.
-        labels: Of the alert.
-        besides: Other alerts that are due then, too.
-        quiet: When it must not fire yet, in minutes.
+        minute: When.
+        query: PromQL.
+        values: Of its series, which have no labels.
     """
 
-    alert: str
-    series: Series
-    labels: dict[str, str]
-    besides: tuple[str, ...] = ()
-    quiet: int = 58
+    minute: int
+    query: str
+    values: tuple[float, ...] = ()
 
 
-def phases(well: float, ill: float, end: float) -> str:
-    """Return the samples of a gauge in the three hours."""
-    return gauge((HOUR, well), (HOUR, ill), (HOUR, end))
+def firing(labels: str) -> str:
+    """Return how many alerts with labels fire."""
+    return f'count(ALERTS{{alertstate="firing", {labels}}})'
 
 
-def served(*shares: float, tier: str) -> Series:
-    """Return counters of which a tier serves some share in each of the three hours."""
-    series = 'feature_requests_total{{feature_name="f", version="1.0.0", served_from="{}"}}'
+def silence(until: int, labels: str, *, since: int = 0) -> Expectation:
+    """Expect that no alert with labels fires from one minute to another."""
+    alerts = f'ALERTS{{alertstate="firing", {labels}}}'
+    # A second more, for a range may be without its first instant.
+    return Expectation(until, f"count(count_over_time({alerts}[{60 * (until - since) + 1}s]))")
+
+
+def others(*names: str) -> str:
+    """Return labels of all alerts but some, and the one that always fires."""
+    return f'alertname!~"{"|".join((*names, "Watchdog"))}"'
+
+
+def play(series: Mapping[str, str], *expected: Expectation, interval: str = "1m") -> dict[str, Any]:
+    """Return a test of promtool: samples, and what is expected of the rules."""
     return {
-        series.format(tier): counter(*[(HOUR, 1_000 * share) for share in shares]),
-        series.format("offline"): counter(*[(HOUR, 1_000 * (1 - share)) for share in shares]),
-    }
-
-
-def run_ages(*, interval: float, until: int, again: int) -> str:
-    """Return when a job last succeeded: at each interval, but not between two minutes."""
-    ends = [minute * 60 // interval * interval for minute in range(180)]
-    missed = [min(end, until * 60) if minute < again else end for minute, end in enumerate(ends)]
-    return " ".join(f"{end:g}" for end in missed)
-
-
-BATCH = 'route="/v1/features/batch"'
-_SLOW = {
-    f'http_request_duration_seconds_bucket{{{BATCH}, le="0.05"}}': counter(
-        (HOUR, 960), (HOUR, 900), (HOUR, 1_000)
-    ),
-    f'http_request_duration_seconds_bucket{{{BATCH}, le="0.1"}}': counter((180, 1_000)),
-    f'http_request_duration_seconds_bucket{{{BATCH}, le="+Inf"}}': counter((180, 1_000)),
-    f"http_request_duration_seconds_count{{{BATCH}}}": counter((180, 1_000)),
-}
-CASES = [
-    Case("FeatureRetrievalSlow", _SLOW, {"route": "/v1/features/batch", "severity": "warning"}),
-    Case(
-        "FeatureCacheHitRateLow",
-        served(0.65, 0.55, 0.9, tier="online")
-        | {f"feature_hit_rate_limit_ratio{VERSION}": gauge((70, 0.6), (110, None))},
-        OF_VERSION | {"severity": "warning"},
-    ),
-    Case(
-        "FeatureCacheHitRateLow",
-        {f"feature_hit_rate_limit_ratio{VERSION}": gauge((180, 0.6))}
-        | {
-            'feature_requests_total{feature_name="f", version="1.0.0", served_from="offline"}': (
-                counter((HOUR, 0), (HOUR, 100), (HOUR, 0))
-            )
-        },
-        OF_VERSION,
-    ),
-    Case(
-        "FeatureUnavailable",
-        served(0.04, 0.06, 0, tier="default")
-        | {f"feature_unavailable_limit_ratio{VERSION}": gauge((180, 0.05))},
-        OF_VERSION | {"severity": "critical"},
-    ),
-    Case(
-        "GatewayErrors",
-        {
-            f'http_requests_total{{{BATCH}, status="200"}}': counter((180, 1_000)),
-            f'http_requests_total{{{BATCH}, status="500"}}': counter(
-                (HOUR, 9), (HOUR, 12), (60, 0)
-            ),
-            'http_requests_total{route="/ready", status="503"}': counter((180, 1_000)),
-        },
-        {"severity": "critical"},
-    ),
-    Case(
-        "OnlineTierOpen",
-        {'feature_tier_state{tier="online", instance="a"}': phases(0, 1, 0)},
-        {"tier": "online", "severity": "critical"},
-    ),
-    Case(
-        "OfflineTierOpen",
-        {'feature_tier_state{tier="offline", instance="a"}': phases(0, 1, 0)},
-        {"tier": "offline", "severity": "warning"},
-    ),
-    Case(
-        "OnDemandTierOpen",
-        {'feature_tier_state{tier="on_demand", computation="f==1.0.0"}': phases(0, 1, 0)},
-        {"computation": "f==1.0.0", "severity": "warning"},
-    ),
-    Case(
-        "DeprecatedVersionUsed",
-        # The first use of all: there is nothing that the counter could have risen from.
-        {f"feature_deprecated_requests_total{VERSION}": gauge((70, None), (110, 1))},
-        OF_VERSION | {"severity": "info"},
-    ),
-    Case(
-        "DeprecatedVersionUsed",
-        {f"feature_deprecated_requests_total{VERSION}": gauge((70, 5), (110, 6))},
-        OF_VERSION,
-        quiet=69,
-    ),
-    Case(
-        "GatewayDown",
-        {'up{job="gateway", instance="j"}': phases(1, 0, 1)},
-        {"instance": "j", "severity": "critical"},
-    ),
-    Case(
-        "FeatureStale",
-        {
-            f"feature_freshness_seconds{VERSION}": phases(310, 340, 10),
-            f"feature_staleness_tolerance_seconds{VERSION}": gauge((180, 300)),
-            f"batch_job_expected_duration_seconds{JOB}": gauge((180, 10)),
-        }
-        | INFO,
-        OF_VERSION | {"job_name": "f==1.0.0", "severity": "warning"},
-    ),
-    Case(
-        "QualityCheckFailed",
-        {f"feature_failed_checks{VERSION}": phases(0, 2, 0)} | INFO,
-        OF_VERSION | {"job_name": "f==1.0.0", "severity": "warning"},
-    ),
-    Case(
-        "FeatureDrifted",
-        {f"feature_drifting{VERSION}": phases(0, 1, 0)} | INFO,
-        OF_VERSION | {"job_name": "f==1.0.0", "severity": "warning"},
-    ),
-    Case(
-        "SnapshotMissing",
-        {"snapshot_age_seconds": phases(107_000, 109_000, 3_600)},
-        {"severity": "warning"},
-    ),
-    Case(
-        "JobFailed",
-        {f"batch_job_consecutive_failures{JOB}": phases(0, 1, 0)},
-        {"job_name": "f==1.0.0", "severity": "warning"},
-    ),
-    Case(
-        "JobFailingRepeatedly",
-        {f"batch_job_consecutive_failures{JOB}": gauge((59, 0), (1, 0), (HOUR, 3), (HOUR, 0))},
-        {"job_name": "f==1.0.0", "severity": "critical"},
-        besides=("JobFailed",),
-    ),
-    Case(
-        "JobSlow",
-        {
-            f"batch_job_last_duration_seconds{JOB}": phases(199, 201, 100),
-            f"batch_job_expected_duration_seconds{JOB}": gauge((180, 100)),
-        },
-        {"job_name": "f==1.0.0", "severity": "warning"},
-    ),
-    Case(
-        "JobSlow",  # it runs, and runs, and does not end
-        {
-            f"batch_job_running_since_timestamp{JOB}": phases(0, 3_600, 0),
-            f"batch_job_last_duration_seconds{JOB}": gauge((180, 1)),
-            f"batch_job_expected_duration_seconds{JOB}": gauge((180, 600)),
-        },
-        {"job_name": "f==1.0.0"},
-        quiet=79,
-    ),
-    Case(
-        "JobWithoutOutput",
-        {f"batch_job_last_records{JOB}": phases(1, 0, 1)},
-        {"job_name": "f==1.0.0", "severity": "warning"},
-    ),
-    Case(
-        "JobOverdue",
-        {
-            f"batch_job_last_success_timestamp{JOB}": run_ages(interval=300, until=60, again=119),
-            f"batch_job_interval_seconds{JOB}": gauge((180, 300)),
-        },
-        {"job_name": "f==1.0.0", "severity": "warning"},
-        quiet=69,
-    ),
-    Case(
-        "SchedulerDown",
-        {'up{job="scheduler", instance="j"}': phases(1, 0, 1)},
-        {"instance": "j", "severity": "critical"},
-    ),
-    Case(
-        "SchedulerDown",  # it answers, and does nothing
-        {
-            'scheduler_last_tick_timestamp_seconds{job="scheduler", instance="j"}': run_ages(
-                interval=60, until=60, again=119
-            )
-        },
-        {"instance": "j"},
-        quiet=70,
-    ),
-    Case(
-        "ExporterDown",
-        {'up{job="exporter", instance="j"}': phases(1, 0, 1)},
-        {"instance": "j", "severity": "critical"},
-    ),
-    Case(
-        "ExporterBlind",
-        {'exporter_last_scrape_success{instance="j"}': phases(1, 0, 1)},
-        {"instance": "j", "severity": "critical"},
-    ),
-]
-
-
-def test_every_alert_has_a_case() -> None:
-    """None is without proof."""
-    assert {case.alert for case in CASES} == {alert.name for alert in ALERTS}
-
-
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool (Debian's prometheus) is not installed")
-@pytest.mark.parametrize(
-    "case", CASES, ids=[f"{case.alert}-{number}" for number, case in enumerate(CASES)]
-)
-def test_an_alert_fires_alone_and_ends(case: Case, tmp_path: Path) -> None:
-    """Neither before it is due nor after it is mended, and no other one with it."""
-    (tmp_path / "rules.yml").write_text(rules_yaml(ALERTS, runbooks="runbooks"))
-    selector = ", ".join(f'{name}="{value}"' for name, value in case.labels.items())
-    named = f'alertname="{case.alert}", {selector}'
-    other = "|".join((case.alert, *case.besides))
-    expected = [
-        (case.quiet, 'ALERTS{alertstate="firing"}', []),
-        (118, f'count(ALERTS{{alertstate="firing", {named}}})', [{"labels": "{}", "value": 1}]),
-        (118, f'ALERTS{{alertstate="firing", alertname!~"{other}"}}', []),
-        (178, 'ALERTS{alertstate="firing"}', []),
-    ]
-    tests: dict[str, Any] = {
-        "rule_files": ["rules.yml"],
-        "evaluation_interval": "1m",
-        "tests": [
+        "interval": interval,
+        "input_series": [{"series": name, "values": text} for name, text in series.items()],
+        "promql_expr_test": [
             {
-                "interval": "1m",
-                "input_series": [
-                    {"series": name, "values": values}
-                    for name, values in (WELL | dict(case.series)).items()
-                ],
-                "promql_expr_test": [
-                    {"expr": expression, "eval_time": f"{minute}m", "exp_samples": samples}
-                    for minute, expression, samples in expected
-                ],
+                "expr": each.query,
+                "eval_time": f"{each.minute}m",
+                "exp_samples": [{"labels": "{}", "value": value} for value in each.values],
             }
+            for each in expected
         ],
     }
-    (tmp_path / "tests.yml").write_text(yaml.safe_dump(tests, width=10_000))
+
+
+def check(folder: Path, *tests: dict[str, Any], interval: str = "1m") -> None:
+    """Let promtool hold the rules against tests."""
+    (folder / "rules.yml").write_text(rules_yaml(ALERTS, runbooks="runbooks"))
+    files = {"rule_files": ["rules.yml"], "evaluation_interval": interval, "tests": list(tests)}
+    (folder / "tests.yml").write_text(yaml.safe_dump(files, width=10_000))
     assert PROMTOOL is not None
     done = subprocess.run(  # noqa: S603 - its own file
         [PROMTOOL, "test", "rules", "tests.yml"],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def samples(series: Series, minutes: int) -> dict[str, str]:
+    """Return the samples of what is well and of a case, ill for some minutes."""
+    return {name: of(minutes) for name, of in (dict(WELL) | dict(series)).items()}
+
+
+def test_every_alert_has_a_case() -> None:
+    """None is without proof; the watchdog has one of its own."""
+    assert {case.alert for case in CASES} | {"Watchdog"} == {alert.name for alert in ALERTS}
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    "case", CASES, ids=[f"{case.alert}-{number}" for number, case in enumerate(CASES)]
+)
+def test_an_alert_fires_in_time_alone_and_ends(case: Case, tmp_path: Path) -> None:
+    """Not a minute before it is due and has held, nor after it is mended, and no other with it."""
+    told = case.due + HOLDS[case.alert]
+    labels = ", ".join(f'{name}="{value}"' for name, value in case.labels.items())
+    named = f'alertname="{case.alert}", {labels}'
+    check(
+        tmp_path,
+        play(
+            samples(case.series, HOUR),
+            silence(told - 1, others(*case.besides), since=case.since),
+            Expectation(told, firing(named), (1,)),
+            Expectation(case.lasts, firing(named), (1,)),
+            Expectation(LENGTH - 2, firing(others())),
+            silence(LENGTH - 2, others(case.alert, *case.besides)),
+        ),
+    )
+
+
+@needs_promtool
+@pytest.mark.parametrize("name", [name for name, hold in HOLDS.items() if hold])
+def test_a_blip_is_not_told(name: str, tmp_path: Path) -> None:
+    """What is over before the alert has held."""
+    case = next(case for case in CASES if case.alert == name)
+    blip = HOLDS[case.alert] if case.blip is None else case.blip
+    check(tmp_path, play(samples(case.series, blip), silence(LENGTH - 2, others(*case.besides))))
+
+
+@needs_promtool
+@pytest.mark.parametrize(("what", "series"), QUIET, ids=[what for what, _ in QUIET])
+def test_what_only_looks_like_trouble_is_not_told(
+    what: str, series: Series, tmp_path: Path
+) -> None:
+    """However long it lasts."""
+    assert what
+    check(tmp_path, play(samples(series, HOUR), silence(LENGTH - 2, others())))
+
+
+@needs_promtool
+def test_a_schedule_that_never_was_is_not_missed(tmp_path: Path) -> None:
+    """Jobs may be started otherwise."""
+    without = {name: text for name, text in samples({}, HOUR).items() if "scheduler" not in name}
+    check(tmp_path, play(without, silence(LENGTH - 2, others())))
+
+
+@needs_promtool
+def test_snapshots_that_never_were_are_missed_by_the_second_night(tmp_path: Path) -> None:
+    """But not while nobody could tell of them."""
+    days = "x200"  # of ten minutes
+    watched = {name: f"1+0{days}" for name in WELL if name != "snapshot_age_seconds"}
+    watched['scheduler_last_tick_timestamp_seconds{job="scheduler", instance="s"}'] = f"0+600{days}"
+    unwatched = watched | {'up{job="exporter", instance="e"}': f"0+0{days}"}
+    told = 'alertname="SnapshotMissing"'
+    check(
+        tmp_path,
+        play(
+            watched,
+            silence(30 * 60, others()),
+            Expectation(30 * 60 + 10, firing(told), (1,)),
+            silence(33 * 60, others("SnapshotMissing")),
+            interval="10m",
+        ),
+        play(unwatched, silence(33 * 60, told), interval="10m"),
+        interval="10m",
+    )
+
+
+@needs_promtool
+def test_the_watchdog_always_barks(tmp_path: Path) -> None:
+    """Also when there is nothing else at all."""
+    named = firing('alertname="Watchdog", severity="none"')
+    check(tmp_path, play({}, Expectation(0, named, (1,)), Expectation(HOUR, named, (1,))))
