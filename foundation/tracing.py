@@ -9,7 +9,6 @@ provider is OpenTelemetry's own, one a process.
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
-from datetime import datetime
 from typing import Any, Protocol
 
 from foundation.errors import ConfigurationError
@@ -127,16 +126,6 @@ def request_span(name: str, headers: Mapping[str, str]) -> contextlib.AbstractCo
     return _recorded(name, None, context=context, kind=trace.SpanKind.SERVER)
 
 
-def record_step(name: str, start: datetime, end: datetime) -> None:
-    """Record a part, of what is under way, that is over."""
-    if _EXPORTER not in sys.modules:
-        return
-    from opentelemetry import trace
-
-    step = trace.get_tracer(_NAME).start_span(name, start_time=_nanoseconds(start))
-    step.end(_nanoseconds(end))
-
-
 def with_trace_id(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
@@ -174,7 +163,3 @@ def _recorded(
         except BaseException as error:
             started.set_status(trace.Status(trace.StatusCode.ERROR, type(error).__name__))
             raise
-
-
-def _nanoseconds(instant: datetime) -> int:
-    return int(instant.timestamp() * 1_000_000) * 1_000

@@ -1,5 +1,7 @@
 """One run of one job: read, check, transform, check, write."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +12,7 @@ import structlog
 from foundation import clock
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
-from foundation.tracing import record_step, span
+from foundation.tracing import span
 from transformations import incremental, publishing, runs
 from transformations.computing import Computed, compute
 from transformations.embedding.process import open_embedder
@@ -132,33 +134,53 @@ def run(
 def _steps(
     settings: Settings, connection: Connection, attempt: runs.Run, options: Options
 ) -> list[runs.RunReport]:
-    job, gate, seconds = attempt.job, Gate(), _Stopwatch()
+    steps = _Steps()
+    computed = _gated(settings, connection, attempt, options, steps)
+    return _published(settings, connection, attempt, options, steps, computed)
+
+
+def _gated(
+    settings: Settings,
+    connection: Connection,
+    attempt: runs.Run,
+    options: Options,
+    steps: "_Steps",
+) -> Computed:
+    gate = Gate()
     try:
-        _check_inputs(settings, connection, gate, attempt, options)
-        seconds.lap("check inputs")
-        computed = _compute(settings, connection, attempt, options)
-        seconds.lap("compute")
-        _check_outputs(connection, gate, attempt, computed, options)
-        seconds.lap("check outputs")
+        with steps.step("check inputs"):
+            _check_inputs(settings, connection, gate, attempt, options)
+        with steps.step("compute"):
+            computed = _compute(settings, connection, attempt, options)
+        with steps.step("check outputs"):
+            _check_outputs(connection, gate, attempt, computed, options)
     finally:
         if options.data_docs is not None:
-            gate.write_data_docs(options.data_docs / job.name.replace("==", "-"))
+            gate.write_data_docs(options.data_docs / attempt.job.name.replace("==", "-"))
+    return computed
+
+
+def _published(
+    settings: Settings,
+    connection: Connection,
+    attempt: runs.Run,
+    options: Options,
+    steps: "_Steps",
+    computed: Computed,
+) -> list[runs.RunReport]:
+    job, chosen = attempt.job, options.entity_ids
     rows = {
         feature.reference: stored_rows(
             feature, computed.values[feature.reference], as_of=attempt.as_of
         )
         for feature in job.features
     }
-    written = publishing.write_offline(
-        connection,
-        attempt,
-        rows,
-        entity_ids=options.entity_ids,
-        append_history=options.append_history,
-    )
-    seconds.lap("write offline")
-    online = publishing.write_online(settings, job, rows, entity_ids=options.entity_ids)
-    seconds.lap("write online")
+    with steps.step("write offline"):
+        written = publishing.write_offline(
+            connection, attempt, rows, entity_ids=chosen, append_history=options.append_history
+        )
+    with steps.step("write online"):
+        online = publishing.write_online(settings, job, rows, entity_ids=chosen)
     return [
         runs.RunReport(
             feature=feature,
@@ -168,7 +190,7 @@ def _steps(
             history_row_count=written[feature.reference].history,
             online_row_count=online[feature.reference],
             metrics=computed.metrics,
-            seconds=seconds.laps,
+            seconds=steps.seconds,
         )
         for feature in job.features
     ]
@@ -267,16 +289,16 @@ def _record(
     runs.record_checks(connection, attempt, references, [check.as_record() for check in checks])
 
 
-class _Stopwatch:
-    """Measures the steps of a run, one after the other."""
+class _Steps:
+    """Measures the steps of a run, and traces them, also one that fails."""
 
     def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = clock.now()
+        self.seconds: dict[str, float] = {}
 
-    def lap(self, step: str) -> None:
-        """Attribute the time since the last lap to a step."""
-        now = clock.now()
-        self.laps[step] = (now - self._last).total_seconds()
-        record_step(step, self._last, now)
-        self._last = now
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Take the block for a step."""
+        started = clock.now()
+        with span(name):
+            yield
+        self.seconds[name] = (clock.now() - started).total_seconds()

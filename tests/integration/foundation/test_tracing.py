@@ -133,6 +133,8 @@ def test_a_run_is_a_tree_of_steps(
     assert subprocess.run(run, env=environment, check=False).returncode == 0  # noqa: S603 - our own
     failed, succeeded = collector.named("run")
     assert (failed.status.message, len(failed.events)) == ("QualityGateFailed", 0)
+    [refused] = [each for each in collector.spans if each.parent_span_id == failed.span_id]
+    assert (refused.name, refused.status.message) == ("check inputs", "QualityGateFailed")
     assert _facts(succeeded)["feature_store.rows"] == 1
     steps = [each.name for each in collector.spans if each.parent_span_id == succeeded.span_id]
     assert steps == ["check inputs", "compute", "check outputs", "write offline", "write online"]
