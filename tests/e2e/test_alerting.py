@@ -301,6 +301,13 @@ def test_the_schedule_stops(watched: tuple[Watched, Settings]) -> None:
             {"hour": timedelta(hours=1)},
         )
     _follows(store, "SchedulerDown", "FeatureStale", "JobOverdue")
+    # Before the schedule answers: what is late still when it does is told.
+    _compute(settings, "popularity_score==1.0.0")
+    eventually(
+        lambda: not store.firing() & {"FeatureStale", "JobOverdue"},
+        within=60,
+        why=store.firing,
+    )
     with _module(store, "scheduler", "transformations", "schedule", "--metrics-port"):
         _is_mended(store, "SchedulerDown")
 
