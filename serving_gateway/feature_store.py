@@ -20,6 +20,7 @@ from serving_gateway.deadline import NO_DEADLINE, Deadline
 from serving_gateway.defaults import Defaults
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.log_digest import LogDigest
+from serving_gateway.loop_lag import LoopLag
 from serving_gateway.reading import DEFAULT, CollectedColumn, Reading
 from serving_gateway.served_sample import ServedSample
 from serving_gateway.tiers import Tier
@@ -52,6 +53,7 @@ class FeatureStore:
         observers: Told of every answer.
         sample: Keeps some of what was served.
         digest: Logs misses.
+        lag: Of the event loop: time that no store can be blamed for.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class FeatureStore:
         observers: Sequence[Observer],
         sample: ServedSample,
         digest: LogDigest,
+        lag: LoopLag,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
@@ -75,6 +78,7 @@ class FeatureStore:
         self._observers = observers
         self._sample = sample
         self._digest = digest
+        self._lag = lag
 
     async def get_feature(
         self, entity_id: str, feature_name: str, version: str | None = None
@@ -119,7 +123,7 @@ class FeatureStore:
             feature_names: Names of features; repeated ones count once.
             wish: Which versions, and for whom.
             is_timed: Whether event timestamps are wanted too.
-            deadline: When the caller is gone.
+            deadline: When the caller is gone; without one, as long as requests have.
 
         Raises:
             LimitExceeded: More entities or features than a request may have.
@@ -204,6 +208,8 @@ class FeatureStore:
         missing: bytes | None = None,
     ) -> Reading:
         """Ask tier after tier for what is missing still, and fill the rest with defaults."""
+        if deadline is NO_DEADLINE:
+            deadline = Deadline(self._settings.request_timeout_seconds + self._lag.seconds)
         is_sample = self._instruments.samples_staleness()
         is_kept = self._sample.takes()
         reading = Reading.of(columns)

@@ -51,6 +51,11 @@ class Instruments:
             "Values served that are older than tolerated.",
             ("feature_name", "version"),
         )
+        self._corrupt = self._counter(
+            "feature_corrupt_values_total",
+            "What a tier holds instead of values: no JSON, or of another type.",
+            ("feature_name", "version", "tier"),
+        )
         self._deprecated = self._counter(
             "feature_deprecated_requests_total",
             "Requests that were served a deprecated version.",
@@ -131,6 +136,10 @@ class Instruments:
     def count_stale(self, feature: FeatureVersion, count: int) -> None:
         """Count values that were served, and are older than tolerated."""
         self._stale.labels(feature.feature_name, feature.version).inc(count)
+
+    def count_corrupt(self, feature: FeatureVersion, tier: str, count: int) -> None:
+        """Count what a tier holds in place of values, and is not served."""
+        self._corrupt.labels(feature.feature_name, feature.version, tier).inc(count)
 
     def count_deprecated(self, feature: FeatureVersion) -> None:
         """Count a request that was served a version that should not be used any more."""

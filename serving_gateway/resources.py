@@ -13,7 +13,6 @@ from fastapi import FastAPI, Request
 from feature_repo.registry.catalog import Catalog
 from foundation.errors import DefinitionError
 from foundation.postgres import Pool, connection_pool
-from foundation.redis import AsyncClient, connect_async
 from foundation.settings import Settings
 from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.defaults import Defaults
@@ -25,15 +24,16 @@ from serving_gateway.rules_cache import RulesCache
 from serving_gateway.served_sample import ServedSample
 from serving_gateway.shadow_instruments import ShadowInstruments
 from serving_gateway.shadows import READERS, Shadows
-from serving_gateway.tiers.guard import Guard, GuardPolicy
+from serving_gateway.tiers.chain import build_chain, longest_computation_seconds
+from serving_gateway.tiers.clustered import ClusteredOnlineTier
+from serving_gateway.tiers.computing import Computing, open_computing
+from serving_gateway.tiers.guard import GuardPolicy, Guards
 from serving_gateway.tiers.offline import OfflineTier
 from serving_gateway.tiers.on_demand import OnDemandTier
 from serving_gateway.tiers.online import OnlineTier
 from serving_gateway.use_ledger import UseLedger
 from serving_gateway.version_choice import VersionChoice
 from serving_gateway.write_back import WriteBack
-from transformations.embedding import Embed
-from transformations.embedding.process import open_embedder
 from transformations.on_demand import is_computable
 
 _log = structlog.get_logger()
@@ -41,8 +41,8 @@ _log = structlog.get_logger()
 _VITAL_SIGNS_SECONDS = 0.5
 _RESTART_SECONDS = 1.0
 _LAST_WRITES_SECONDS = 2.0
-# A read that has lost its budget may still end well for the next who asks, but not for ever.
-_BUDGETS_PER_FLIGHT = 10
+# Feast reads features, entities and services one after the other.
+_ANSWERS_PER_CATALOG = 3
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Resources:
     store: FeatureStore
     catalog: CatalogCache
     instruments: Instruments
-    online: OnlineTier
+    online: OnlineTier | ClusteredOnlineTier
     offline: OfflineTier
     on_demand: OnDemandTier
     defaults: Defaults
@@ -81,10 +81,10 @@ async def running(
     async with contextlib.AsyncExitStack() as stack:
         pool = connection_pool(settings)
         stack.push_async_callback(pool.close)
-        client = connect_async(settings)
-        stack.push_async_callback(client.aclose)
-        embed = stack.enter_context(open_embedder(settings))
-        resources, background = _build(settings, instruments, read_catalog, client, pool, embed)
+        computing = stack.enter_context(
+            open_computing(settings, warm_timeout_seconds=longest_computation_seconds(settings))
+        )
+        resources, background = _build(settings, instruments, read_catalog, pool, computing)
         stack.push_async_callback(resources.online.close)
         app.state.resources = resources
         await asyncio.gather(resources.catalog.refresh(), resources.online.answers())
@@ -114,13 +114,14 @@ def _build(
     settings: Settings,
     instruments: Instruments,
     read_catalog: Callable[[], Catalog],
-    client: AsyncClient,
     pool: Pool,
-    embed: Embed,
+    computing: Computing,
 ) -> tuple[Resources, Sequence[Callable[[], Awaitable[None]]]]:
     """Return the parts, and what runs beside requests until the end."""
     catalog = CatalogCache(
-        read_catalog, interval=timedelta(seconds=settings.catalog_refresh_seconds)
+        read_catalog,
+        interval=timedelta(seconds=settings.catalog_refresh_seconds),
+        limit=timedelta(seconds=_ANSWERS_PER_CATALOG * settings.registry_timeout_seconds),
     )
     rules = RulesCache(
         settings.serving_rules, interval=timedelta(seconds=settings.serving_rules_refresh_seconds)
@@ -128,39 +129,28 @@ def _build(
     digest, lag = LogDigest(), LoopLag()
     write_back = WriteBack(settings, pool, instruments, digest)
 
-    def guard(name: str, budget_seconds: float) -> Guard:
-        policy = GuardPolicy(
-            budget_seconds, settings.breaker_failures, settings.breaker_recovery_seconds
-        )
-        return Guard(name, policy, lag, instruments, digest)
-
-    online = OnlineTier(
-        client,
-        connections=settings.redis_max_connections,
-        guard=guard(OnlineTier.name, settings.redis_timeout_seconds),
+    policy = GuardPolicy(
+        failures=settings.breaker_failures,
+        failing_seconds=settings.breaker_failing_seconds,
+        recovery_seconds=settings.breaker_recovery_seconds,
     )
-    offline = OfflineTier(
-        pool,
-        guard=guard(OfflineTier.name, settings.postgres_timeout_seconds),
+    guards = Guards(policy, lag, instruments, digest)
+    chain = build_chain(
+        settings,
+        pool=pool,
+        catalog=catalog,
+        computing=computing,
         write_back=write_back,
-        absent_seconds=settings.absent_seconds,
-        limit_seconds=settings.postgres_timeout_seconds * _BUDGETS_PER_FLIGHT,
-    )
-    on_demand = OnDemandTier(
-        pool,
-        catalog,
-        embed,
-        make_guard=lambda name: guard(name, settings.on_demand_timeout_seconds),
-        write_back=write_back,
-        absent_seconds=settings.absent_seconds,
-        limit_seconds=settings.on_demand_timeout_seconds * _BUDGETS_PER_FLIGHT,
+        guards=guards,
+        instruments=instruments,
+        digest=digest,
     )
     defaults = Defaults(pool, catalog)
     shadows = Shadows(
         rules,
         catalog,
-        stored=(online, offline),
-        computed=(on_demand,),
+        stored=(chain.online, chain.offline),
+        computed=(chain.on_demand,),
         instruments=ShadowInstruments(instruments.registry),
         digest=digest,
     )
@@ -169,12 +159,13 @@ def _build(
         settings,
         catalog,
         VersionChoice(catalog, rules, instruments),
-        (online, offline, on_demand),
+        chain,
         defaults,
         instruments,
         (shadows, uses),
         sample,
         digest,
+        lag,
     )
 
     async def record_vital_signs() -> None:
@@ -190,9 +181,7 @@ def _build(
         store,
         catalog,
         instruments,
-        online,
-        offline,
-        on_demand,
+        *chain,
         defaults,
         write_back,
         sample,
@@ -205,6 +194,7 @@ def _build(
         defaults.refresh_forever,
         digest.flush_forever,
         lag.watch,
+        guards.probe_forever,
         record_vital_signs,
         write_back.run,
         sample.run,

@@ -8,7 +8,8 @@ import structlog
 
 from feature_repo.registry.rules_file import read_rules
 from feature_repo.registry.serving_rules import ServingRules
-from foundation.errors import ConfigurationError
+from foundation.errors import FeatureStoreError
+from serving_gateway.threads import Threads
 
 _log = structlog.get_logger()
 
@@ -30,6 +31,7 @@ class RulesCache:
     def __init__(self, path: Path | None, *, interval: timedelta) -> None:
         self._path = path
         self._interval = interval
+        self._threads = Threads("reading of the serving rules", count=1, places=0)
         self.current = _NO_RULES if path is None else read_rules(path)
 
     async def refresh(self) -> None:
@@ -37,8 +39,8 @@ class RulesCache:
         if self._path is None:
             return
         try:
-            rules = await asyncio.to_thread(read_rules, self._path)
-        except ConfigurationError as error:
+            rules = await self._threads.run(read_rules, self._path)
+        except FeatureStoreError as error:
             _log.error("serving_rules_not_read", error=error.message)
             return
         if rules != self.current:

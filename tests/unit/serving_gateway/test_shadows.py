@@ -60,12 +60,13 @@ async def _shadows(
 ) -> Shadows:
     path = folder / "rules.yaml"
     path.write_text(rules)
+    hour = timedelta(hours=1)
     catalog = CatalogCache(
-        lambda: Catalog(features=gather_features(), services={}), interval=timedelta(hours=1)
+        lambda: Catalog(features=gather_features(), services={}), interval=hour, limit=hour
     )
     await catalog.refresh()
     return Shadows(
-        RulesCache(path, interval=timedelta(hours=1)),
+        RulesCache(path, interval=hour),
         catalog,
         stored=(tier,),
         computed=(),
