@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,40 @@ import httpx
 import numpy as np
 
 _CLIENTS = 4
-_DEFAULT = 0.1
 _START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """
+    A batch of one feature, and what may be answered.
+
+    Attributes:
+        feature_name: The feature.
+        right: The value that is right, of all entities.
+        default: The feature's default: an answer may have it instead, if it says that it is
+            degraded.
+        entity_ids: The entities.
+    """
+
+    feature_name: str
+    right: float
+    default: float
+    entity_ids: Sequence[str]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is sent."""
+        return {"entity_ids": self.entity_ids, "feature_names": [self.feature_name]}
+
+    def is_answered(self, answer: Mapping[str, Any]) -> bool:
+        """Tell whether an answer is right in every value."""
+        return not self.wrong_entities(answer) and not answer["degraded"]
+
+    def wrong_entities(self, answer: Mapping[str, Any]) -> dict[str, object]:
+        """Return the values that are not right, by entity."""
+        values = {entity: answer["values"][entity][self.feature_name] for entity in self.entity_ids}
+        return {entity: value for entity, value in values.items() if value != self.right}
 
 
 @dataclass
@@ -69,17 +101,13 @@ def gateway_process(environment: Mapping[str, str]) -> Iterator[Gateway]:
 
 
 @contextlib.contextmanager
-def running_load(
-    client: httpx.Client, body: Mapping[str, Any], right: Mapping[str, Mapping[str, object]]
-) -> Iterator[Outcome]:
+def running_load(client: httpx.Client, question: Question) -> Iterator[Outcome]:
     """
-    Send a batch over and over until the block ends.
+    Ask a gateway over and over until the block ends.
 
     Args:
         client: Of the gateway.
-        body: What is asked.
-        right: The values that are right, by entity and feature. Where the answer has another, that
-            must be the feature's default (0.1 here), and the answer must say so.
+        question: What is asked, by several clients at a time.
     """
     outcome, stop = Outcome(), threading.Event()
 
@@ -87,9 +115,9 @@ def running_load(
         with httpx.Client(base_url=client.base_url, timeout=30.0) as own:
             while not stop.is_set():
                 started = time.perf_counter()
-                response = own.post("/v1/features/batch", json=body)
+                response = own.post("/v1/features/batch", json=question.body)
                 outcome.latencies.append(time.perf_counter() - started)
-                _judge(outcome, response, right)
+                _judge(outcome, response, question)
 
     threads = [threading.Thread(target=ask) for _ in range(_CLIENTS)]
     for thread in threads:
@@ -102,27 +130,17 @@ def running_load(
             thread.join()
 
 
-def _judge(
-    outcome: Outcome, response: httpx.Response, right: Mapping[str, Mapping[str, object]]
-) -> None:
+def _judge(outcome: Outcome, response: httpx.Response, question: Question) -> None:
     if not response.is_success:
         outcome.wrong.append(response.text)
         return
     answer = response.json()
     outcome.degraded += answer["degraded"]
-    defaults = {
-        (entity, name)
-        for entity, values in right.items()
-        for name, value in values.items()
-        if answer["values"][entity][name] != value
-    }
+    not_right = question.wrong_entities(answer)
     served_defaults = answer["counts"].get("default", 0)
-    if (
-        any(answer["values"][e][n] != _DEFAULT for e, n in defaults)
-        or len(defaults) > served_defaults
-    ):
+    if set(not_right.values()) - {question.default} or len(not_right) > served_defaults:
         outcome.wrong.append(response.text)
-    elif defaults and not answer["degraded"]:
+    elif not_right and not answer["degraded"]:
         outcome.wrong.append(f"not said to be degraded: {response.text}")
 
 

@@ -1,6 +1,6 @@
 """Clients of Redis: one node or a cluster, for jobs and for serving."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import redis
 import redis.asyncio
@@ -8,11 +8,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from foundation.endpoints import resolve_endpoints
-from foundation.errors import StoreUnavailable
+from foundation.errors import ConfigurationError, StoreUnavailable
+from foundation.redis_cluster import Address, ClusterMap
 from foundation.settings import Settings
 
 Client: TypeAlias = redis.Redis | redis.RedisCluster
 AsyncClient: TypeAlias = redis.asyncio.Redis | redis.asyncio.RedisCluster
+
+_PORT = 6379
 
 
 def connect(settings: Settings) -> Client:
@@ -46,17 +49,51 @@ def connect_async(settings: Settings) -> AsyncClient:
 
     It waits for answers as long as its callers let it.
     """
-    url = resolve_endpoints(settings).redis_url.get_secret_value()
-    kind = redis.asyncio.RedisCluster if settings.redis_cluster else redis.asyncio.Redis
-    client: AsyncClient = kind.from_url(
-        url,
-        **_encryption(settings),
-        socket_connect_timeout=settings.redis_connect_timeout_seconds,
-        max_connections=settings.redis_max_connections,
-        # Once, for a connection that died in the pool; whoever waits for a value can't wait longer.
-        retry=Retry(NoBackoff(), retries=1, supported_errors=(redis.ConnectionError,)),
+    if not settings.redis_cluster:
+        return serving_client(settings)
+    client: AsyncClient = redis.asyncio.RedisCluster.from_url(
+        resolve_endpoints(settings).redis_url.get_secret_value(), **_for_serving(settings)
     )
     return client
+
+
+def serving_client(settings: Settings) -> redis.asyncio.Redis:
+    """Return a client of the node that the URL names, whether or not it belongs to a cluster."""
+    return redis.asyncio.Redis.from_url(
+        resolve_endpoints(settings).redis_url.get_secret_value(), **_for_serving(settings)
+    )
+
+
+def cluster_map(settings: Settings) -> ClusterMap:
+    """
+    Return a map of the cluster, for serving reads; it is asked for when it is needed.
+
+    Raises:
+        ConfigurationError: The URL names no node of a cluster.
+    """
+
+    def client_of(address: Address) -> redis.asyncio.Redis:
+        client = serving_client(settings)
+        client.connection_pool.connection_kwargs.update(address._asdict())
+        return client
+
+    named = serving_client(settings).connection_pool.connection_kwargs
+    if "host" not in named:
+        raise ConfigurationError(
+            "the nodes of a Redis Cluster are reached over the network",
+            hint="FEATURE_STORE_REDIS_URL must name one of them, as redis://host:port.",
+        )
+    return ClusterMap(client_of, Address(named["host"], named.get("port", _PORT)))
+
+
+def _for_serving(settings: Settings) -> dict[str, Any]:
+    return {
+        **_encryption(settings),
+        "socket_connect_timeout": settings.redis_connect_timeout_seconds,
+        "max_connections": settings.redis_max_connections,
+        # Once, for a connection that died in the pool; whoever waits for a value can't wait longer.
+        "retry": Retry(NoBackoff(), retries=1, supported_errors=(redis.ConnectionError,)),
+    }
 
 
 def _encryption(settings: Settings) -> dict[str, str]:

@@ -57,7 +57,7 @@ class PipelinedReads:
             redis.RedisError: As for `mget`.
         """
         parts = [keys[n : n + _KEYS_PER_SCRIPT] for n in range(0, len(keys), _KEYS_PER_SCRIPT)]
-        asked = [self._ask("EVAL", _EXPIRIES, str(len(part)), *part) for part in parts]
+        asked = [self._ask(*expiries_command(part)) for part in parts]
         return list(chain.from_iterable(await asyncio.gather(*asked)))
 
     async def close(self) -> None:
@@ -65,6 +65,7 @@ class PipelinedReads:
         if self._link is not None:
             self._link.hang_up("closed")
             await self._link.closed.wait()
+        await self._client.aclose()
 
     async def _ask(self, *words: str) -> list[Any]:
         command = hiredis.pack_command(words)  # type: ignore[arg-type] # any number will do
@@ -72,6 +73,12 @@ class PipelinedReads:
         if link is None or not link.is_sound():
             link = await self._connected()
         return await link.ask(command)
+
+    async def _ask_all(self, commands: Sequence[Sequence[str]]) -> list[list[Any] | BaseException]:
+        """Return the answer to each command, or what went wrong with it."""
+        link = await self._connected()
+        packed = [hiredis.pack_command(tuple(words)) for words in commands]  # type: ignore[arg-type]
+        return await asyncio.gather(*map(link.ask, packed), return_exceptions=True)
 
     async def _connected(self) -> "_Link":
         async with self._connecting:
@@ -82,6 +89,11 @@ class PipelinedReads:
                 await connection.connect()
                 self._link = _Link(connection)
             return self._link
+
+
+def expiries_command(keys: Sequence[str]) -> Sequence[str]:
+    """Return the command that asks when keys expire."""
+    return ("EVAL", _EXPIRIES, str(len(keys)), *keys)
 
 
 class _Link(asyncio.Protocol):

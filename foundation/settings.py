@@ -70,14 +70,25 @@ class Settings(BaseSettings):
         default=0.05, gt=0, description="Limit of one serving read from PostgreSQL."
     )
     postgres_max_connections: int = Field(default=16, ge=1)
+    registry_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="Limit of one answer of the registry's database."
+    )
+    request_timeout_seconds: float = Field(
+        default=0.09,
+        gt=0,
+        description="What all tiers together have for a request that brings no X-Timeout-Ms.",
+    )
     on_demand_timeout_seconds: float = Field(
         default=0.25, gt=0, description="Limit of one computation for a request."
     )
     breaker_failures: int = Field(
         default=5, ge=1, description="Failures in a row after which a tier is left alone."
     )
+    breaker_failing_seconds: float = Field(
+        default=0.2, ge=0, description="How long they must have gone on: a hiccup is no outage."
+    )
     breaker_recovery_seconds: float = Field(
-        default=1.0, gt=0, description="How long, until one read is let through to see."
+        default=1.0, gt=0, description="Time between two attempts to see whether it is well again."
     )
     absent_seconds: float = Field(
         default=5.0, gt=0, description="How long an entity without a value is taken to have none."

@@ -9,6 +9,7 @@ import structlog
 from feature_repo.registry.catalog import Catalog
 from foundation import clock
 from foundation.errors import FeatureStoreError, StoreUnavailable
+from serving_gateway.threads import Threads
 
 _log = structlog.get_logger()
 
@@ -20,11 +21,17 @@ class CatalogCache:
     Args:
         read: Reads the catalog; may block, and runs in a thread.
         interval: Time between two readings.
+        limit: How long a reading is waited for.
     """
 
-    def __init__(self, read: Callable[[], Catalog], *, interval: timedelta) -> None:
+    def __init__(
+        self, read: Callable[[], Catalog], *, interval: timedelta, limit: timedelta
+    ) -> None:
         self._read = read
         self._interval = interval
+        self._limit = limit
+        # One at a time: where a reading is stuck, another would be, too.
+        self._threads = Threads("reading of the catalog", count=1, places=0)
         self._catalog: Catalog | None = None
         self._read_at = clock.now()
 
@@ -55,9 +62,12 @@ class CatalogCache:
     async def refresh(self) -> None:
         """Read the catalog; what can't be read stays as it was, and is told."""
         try:
-            found = await asyncio.to_thread(self._read)
+            async with asyncio.timeout(self._limit.total_seconds()):
+                found = await self._threads.run(self._read)
         except FeatureStoreError as error:
             _log.warning("catalog_not_refreshed", error=error.message)
+        except TimeoutError:
+            _log.warning("catalog_not_refreshed", error="no answer in time")
         except Exception:  # noqa: BLE001 - whatever Feast raises, the next reading may succeed
             _log.error("catalog_not_refreshed", exc_info=True)
         else:

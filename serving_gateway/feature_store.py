@@ -18,6 +18,7 @@ from serving_gateway.columns import Column, canonical_ids
 from serving_gateway.deadline import NO_DEADLINE, Deadline
 from serving_gateway.defaults import Defaults
 from serving_gateway.exposures import Exposures
+from serving_gateway.loop_lag import LoopLag
 from serving_gateway.reading import Reading
 from serving_gateway.tiers import Tier
 from serving_gateway.version_choice import VersionChoice, Wish
@@ -56,6 +57,7 @@ class FeatureStore:
         defaults: What is served when no tier has a value.
         observers: Told of every reading that they want.
         exposures: Told who was served what because of an experiment.
+        lag: Of the event loop: time that no store can be blamed for.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class FeatureStore:
         defaults: Defaults,
         observers: Sequence[Observer],
         exposures: Exposures,
+        lag: LoopLag,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
@@ -75,6 +78,7 @@ class FeatureStore:
         self._defaults = defaults
         self._observers = observers
         self._exposures = exposures
+        self._lag = lag
 
     async def get_feature(
         self, entity_id: str, feature_name: str, version: str | None = None
@@ -119,7 +123,7 @@ class FeatureStore:
             feature_names: Names of features; repeated ones count once.
             wish: Which versions, and for whom.
             is_timed: Whether event timestamps are wanted too.
-            deadline: When the caller is gone.
+            deadline: When the caller is gone; without one, as long as requests have.
 
         Raises:
             LimitExceeded: More entities or features than a request may have.
@@ -206,6 +210,8 @@ class FeatureStore:
         missing: bytes | None = None,
     ) -> Reading:
         """Ask tier after tier for what is missing still, and fill the rest with defaults."""
+        if deadline is NO_DEADLINE:
+            deadline = Deadline(self._settings.request_timeout_seconds + self._lag.seconds)
         takers = [observer for observer in self._observers if observer.takes()]
         is_timed = is_timed or any(observer.needs_times for observer in takers)
         reading = Reading.of(columns)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from feature_repo.registry.metadata import FeatureVersion
 from serving_gateway.metric_registry import MetricRegistry
 from serving_gateway.reading_instruments import ReadingInstruments
 
@@ -28,6 +29,11 @@ class Instruments:
             "feature_tier_unavailable_total",
             "Reads that a tier, or a computation of one, could not answer.",
             ("tier", "computation"),
+        )
+        self._corrupt = metrics.counter(
+            "feature_corrupt_values_total",
+            "What a tier holds instead of values: no JSON, or of another type.",
+            ("feature_name", "version", "tier"),
         )
         self._written_back = metrics.counter(
             "feature_write_back_values_total",
@@ -69,6 +75,10 @@ class Instruments:
     def count_unavailable(self, tier: str) -> None:
         """Count a read that a tier, or `tier:computation`, could not answer."""
         self._unavailable.labels(*_parted(tier)).inc()
+
+    def count_corrupt(self, feature: FeatureVersion, tier: str, count: int) -> None:
+        """Count what a tier holds instead of values."""
+        self._corrupt.labels(feature.feature_name, feature.version, tier).inc(count)
 
     def count_written_back(self, store: str, outcome: str, count: int) -> None:
         """Count values that were to be written to a store."""

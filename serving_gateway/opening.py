@@ -15,7 +15,8 @@ from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.feature_store import FeatureStore
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.resources import Connections, Resources, Work, build_resources
-from transformations.embedding.process import open_embedder
+from serving_gateway.tiers.chain import longest_computation_seconds
+from serving_gateway.tiers.computing import open_computing
 from transformations.on_demand import is_computable
 
 _log = structlog.get_logger()
@@ -56,8 +57,10 @@ async def open_resources(
         stack.push_async_callback(pool.close)
         client = connect_async(settings)
         stack.push_async_callback(client.aclose)
-        embed = stack.enter_context(open_embedder(settings))
-        connections = Connections(client, pool, embed)
+        computing = stack.enter_context(
+            open_computing(settings, warm_timeout_seconds=longest_computation_seconds(settings))
+        )
+        connections = Connections(client, pool, computing)
         resources = build_resources(settings, instruments, read_catalog, connections)
         stack.push_async_callback(resources.online.close)
         await asyncio.gather(resources.catalog.refresh(), resources.online.answers())

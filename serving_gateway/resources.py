@@ -28,18 +28,18 @@ from serving_gateway.rules_watch import RulesInstruments, RulesWatch
 from serving_gateway.served_sample import ServedSample
 from serving_gateway.shadow_instruments import ShadowInstruments
 from serving_gateway.shadows import READERS, Shadows
-from serving_gateway.tiers.guard import Guard, GuardPolicy
-from serving_gateway.tiers.offline import OfflineTier
-from serving_gateway.tiers.on_demand import OnDemandTier
+from serving_gateway.tiers.chain import Chain, build_chain
+from serving_gateway.tiers.clustered import ClusteredOnlineTier
+from serving_gateway.tiers.computing import Computing
+from serving_gateway.tiers.guard import GuardPolicy, Guards
 from serving_gateway.tiers.online import OnlineTier
 from serving_gateway.use_ledger import UseLedger
 from serving_gateway.version_choice import VersionChoice
 from serving_gateway.write_back import WriteBack
-from transformations.embedding import Embed
 
 _VITAL_SIGNS_SECONDS = 0.5
-# A read that has lost its budget may still end well for the next who asks, but not for ever.
-_BUDGETS_PER_FLIGHT = 10
+# Feast reads features, entities and services one after the other.
+_ANSWERS_PER_CATALOG = 3
 
 Work = Callable[[], Awaitable[None]]
 
@@ -50,14 +50,14 @@ class Connections:
     What has been opened.
 
     Attributes:
-        client: Of Redis.
+        client: Of Redis, for other commands than the tiers' reads.
         pool: Connections to PostgreSQL.
-        embed: Turns texts into vectors; may block.
+        computing: Where values are computed.
     """
 
     client: AsyncClient
     pool: Pool
-    embed: Embed
+    computing: Computing
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Resources:
     store: FeatureStore
     catalog: CatalogCache
     instruments: Instruments
-    online: OnlineTier
+    online: OnlineTier | ClusteredOnlineTier
     invalidator: Invalidator
     defaults: Defaults
     write_back: WriteBack
@@ -95,14 +95,6 @@ class Watchers(NamedTuple):
     background: Sequence[Work]
 
 
-class Chain(NamedTuple):
-    """The tiers, in the order in which they are asked."""
-
-    online: OnlineTier
-    offline: OfflineTier
-    on_demand: OnDemandTier
-
-
 def resources_of(request: Request) -> Resources:
     """Return the resources of the application that handles a request."""
     resources: Resources = request.app.state.resources
@@ -119,9 +111,20 @@ def build_resources(
     pool = connections.pool
     digest, lag = LogDigest(), LoopLag()
     interval = timedelta(seconds=settings.catalog_refresh_seconds)
-    catalog = CatalogCache(read_catalog, interval=interval)
+    limit = timedelta(seconds=_ANSWERS_PER_CATALOG * settings.registry_timeout_seconds)
+    catalog = CatalogCache(read_catalog, interval=interval, limit=limit)
     write_back = WriteBack(settings, pool, instruments, digest)
-    chain = _chain(settings, instruments, connections, catalog, write_back, digest, lag)
+    guards = _guards(settings, lag, instruments, digest)
+    chain = build_chain(
+        settings,
+        pool=pool,
+        catalog=catalog,
+        computing=connections.computing,
+        write_back=write_back,
+        guards=guards,
+        instruments=instruments,
+        digest=digest,
+    )
     rules = RulesCache(settings.serving_rules)
     interval = timedelta(seconds=settings.serving_rules_refresh_seconds)
     rules_watch = RulesWatch(
@@ -135,7 +138,14 @@ def build_resources(
         settings=settings,
         pool=pool,
         store=FeatureStore(
-            settings, catalog, versions, chain, defaults, watchers.observers, watchers.exposures
+            settings,
+            catalog,
+            versions,
+            chain,
+            defaults,
+            watchers.observers,
+            watchers.exposures,
+            lag,
         ),
         catalog=catalog,
         instruments=instruments,
@@ -153,6 +163,7 @@ def build_resources(
             defaults.refresh_forever,
             digest.flush_forever,
             lag.watch,
+            guards.probe_forever,
             _vital_signs(instruments, catalog, lag),
             write_back.run,
             invalidator.watch,
@@ -198,43 +209,15 @@ def _watchers(
     )
 
 
-def _chain(
-    settings: Settings,
-    instruments: Instruments,
-    connections: Connections,
-    catalog: CatalogCache,
-    write_back: WriteBack,
-    digest: LogDigest,
-    lag: LoopLag,
-) -> Chain:
-    def guard(name: str, budget_seconds: float) -> Guard:
-        policy = GuardPolicy(
-            budget_seconds, settings.breaker_failures, settings.breaker_recovery_seconds
-        )
-        return Guard(name, policy, lag, instruments, digest)
-
-    online = OnlineTier(
-        connections.client,
-        connections=settings.redis_max_connections,
-        guard=guard(OnlineTier.name, settings.redis_timeout_seconds),
+def _guards(
+    settings: Settings, lag: LoopLag, instruments: Instruments, digest: LogDigest
+) -> Guards:
+    policy = GuardPolicy(
+        failures=settings.breaker_failures,
+        failing_seconds=settings.breaker_failing_seconds,
+        recovery_seconds=settings.breaker_recovery_seconds,
     )
-    offline = OfflineTier(
-        connections.pool,
-        guard=guard(OfflineTier.name, settings.postgres_timeout_seconds),
-        write_back=write_back,
-        absent_seconds=settings.absent_seconds,
-        limit_seconds=settings.postgres_timeout_seconds * _BUDGETS_PER_FLIGHT,
-    )
-    on_demand = OnDemandTier(
-        connections.pool,
-        catalog,
-        connections.embed,
-        make_guard=lambda name: guard(name, settings.on_demand_timeout_seconds),
-        write_back=write_back,
-        absent_seconds=settings.absent_seconds,
-        limit_seconds=settings.on_demand_timeout_seconds * _BUDGETS_PER_FLIGHT,
-    )
-    return Chain(online, offline, on_demand)
+    return Guards(policy, lag, instruments, digest)
 
 
 def _vital_signs(instruments: Instruments, catalog: CatalogCache, lag: LoopLag) -> Work:

@@ -1,6 +1,5 @@
 """The serving rules in memory: read again when their file changes, kept when it is wrong."""
 
-import asyncio
 from pathlib import Path
 
 import structlog
@@ -8,7 +7,8 @@ import structlog
 from feature_repo.registry.rules_file import read_rules
 from feature_repo.registry.serving_rules import ServingRules
 from foundation import clock
-from foundation.errors import ConfigurationError
+from foundation.errors import FeatureStoreError
+from serving_gateway.threads import Threads
 
 _log = structlog.get_logger()
 
@@ -33,6 +33,7 @@ class RulesCache:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._threads = Threads("reading of the serving rules", count=1, places=0)
         self.current = _NO_RULES if path is None else read_rules(path)
         self.loaded_at = clock.now()
         self.rejection: str | None = None
@@ -42,8 +43,8 @@ class RulesCache:
         if self._path is None:
             return
         try:
-            rules = await asyncio.to_thread(read_rules, self._path)
-        except ConfigurationError as error:
+            rules = await self._threads.run(read_rules, self._path)
+        except FeatureStoreError as error:
             if error.message != self.rejection:
                 _log.error("serving_rules_not_read", error=error.message)
             self.rejection = error.message

@@ -41,6 +41,7 @@ class WriteBack:
     Writes fresh values to Redis, and computed ones to PostgreSQL too.
 
     Nobody waits for it: what can't be written is counted and forgotten, for it can be found again.
+    What is written was read a while ago: it never replaces what is equally old, a correction maybe.
 
     Args:
         settings: Say where Redis is.
@@ -133,7 +134,9 @@ class WriteBack:
         values = decode(rows["feature_value"].combine_chunks(), batch.feature.feature_type)
         texts = pa.chunked_array([encode(values, batch.feature.feature_type)])
         rows = rows.set_column(rows.column_names.index("feature_value"), "feature_value", texts)
-        redis_values.write_values(self._client, batch.feature, rows, now=clock.now())
+        redis_values.write_values(
+            self._client, batch.feature, rows, now=clock.now(), replaces_equal=False
+        )
 
     async def _write_offline(self, batch: _Batch) -> None:
         rows = batch.rows.sort_by("entity_id")  # in one order, whoever writes: no deadlock
@@ -153,6 +156,9 @@ class WriteBack:
             yield
         except (StoreUnavailable, psycopg.Error, TimeoutError) as error:
             self._failed(store, batch, str(error).partition("\n")[0])
+        except Exception as error:  # noqa: BLE001 - what is wrong with one batch is not with the next
+            self._failed(store, batch, type(error).__name__)
+            self._digest.add_error("write_back_broken", error, feature=batch.feature.reference)
         else:
             self._instruments.count_written_back(store, "written", batch.rows.num_rows)
 

@@ -19,7 +19,6 @@ CREATE TEMP TABLE staged_values
     (entity_id text, feature_value jsonb, "timestamp" timestamptz) ON COMMIT DROP
 """
 
-# A re-run changes nothing, a correction replaces, and an older run never undoes a newer one.
 _UPSERT_LATEST_FROM = """
 INSERT INTO feature_latest AS kept (entity_id, feature_name, feature_value, version, "timestamp")
 SELECT entity_id, %(feature_name)s, feature_value, %(version)s, "timestamp"
@@ -28,16 +27,26 @@ ON CONFLICT (feature_name, version, entity_id) DO UPDATE
 SET feature_value = excluded.feature_value,
     "timestamp" = excluded."timestamp",
     created_at = clock_timestamp()
-WHERE kept."timestamp" < excluded."timestamp"
-   OR (kept."timestamp" = excluded."timestamp" AND kept.feature_value <> excluded.feature_value)
+WHERE {is_replaced}
 """
-_UPSERT_LATEST = _UPSERT_LATEST_FROM.format(rows="staged_values")
 
-# For a few values: parameters are feature_name, version and, as arrays of one length, in the order
-# of entity_ids: entity_ids, feature_values (JSON texts) and timestamps.
+# An older run never undoes a newer one.
+_IS_NEWER = 'kept."timestamp" < excluded."timestamp"'
+
+# A re-run changes nothing, and a correction replaces.
+_UPSERT_LATEST = _UPSERT_LATEST_FROM.format(
+    rows="staged_values",
+    is_replaced=f'{_IS_NEWER} OR (kept."timestamp" = excluded."timestamp" '
+    "AND kept.feature_value <> excluded.feature_value)",
+)
+
+# For a few values that were computed beside the runs, and so correct nothing: parameters are
+# feature_name, version and, as arrays of one length, in the order of entity_ids: entity_ids,
+# feature_values (JSON texts) and timestamps.
 UPSERT_LATEST_ARRAYS = _UPSERT_LATEST_FROM.format(
     rows="unnest(%(entity_ids)s::text[], %(feature_values)s::jsonb[], "
-    '%(timestamps)s::timestamptz[]) AS computed (entity_id, feature_value, "timestamp")'
+    '%(timestamps)s::timestamptz[]) AS computed (entity_id, feature_value, "timestamp")',
+    is_replaced=_IS_NEWER,
 )
 
 # A run has one value an entity; what is pushed may have several.

@@ -21,11 +21,9 @@ TimedText = tuple[bytes, datetime] | None
 ExpiringTexts = tuple[list[bytes | None], list[int]]
 
 
-async def read_texts(
-    reads: PipelinedReads | redis.asyncio.RedisCluster, keys: Sequence[str]
-) -> list[bytes | None]:
+async def read_texts(reads: PipelinedReads, keys: Sequence[str]) -> list[bytes | None]:
     """
-    Read values by key; one round trip to each node.
+    Read values by key; one round trip.
 
     Returns:
         JSON texts in the order of the keys; None where there is no fresh value.
@@ -36,13 +34,7 @@ async def read_texts(
     if not keys:
         return []
     with translated_errors():
-        if isinstance(reads, PipelinedReads):
-            return await reads.mget(keys)
-        pipeline = reads.pipeline()
-        for key in keys:
-            pipeline.get(key)
-        found: list[bytes | None] = await pipeline.execute()
-        return found
+        return await reads.mget(keys)
 
 
 async def read_expiring_texts(

@@ -28,27 +28,33 @@ _KEYS_PER_SCAN = 1_000
 
 # An expiry is the event timestamp shifted by a constant, so expiries compare like timestamps. A key
 # that is missing has -2.
-_STORE_NEWER_OR_EQUAL = """
+_STORE = """
 local call, keys, argv = redis.call, KEYS, ARGV
 local expiry_text = argv[1]
 local expiry = tonumber(expiry_text)
 local stored = 0
 for i = 1, #keys do
-    if call('PEXPIRETIME', keys[i]) <= expiry then
+    if call('PEXPIRETIME', keys[i]) {is_replaced} expiry then
         call('SET', keys[i], argv[i + 1], 'PXAT', expiry_text)
         stored = stored + 1
     end
 end
 return stored
 """
-_SCRIPT_SHA = hashlib.sha1(_STORE_NEWER_OR_EQUAL.encode(), usedforsecurity=False).hexdigest()
+_STORE_NEWER = _STORE.format(is_replaced="<")
+_STORE_NEWER_OR_EQUAL = _STORE.format(is_replaced="<=")
 
 
 def write_values(
-    client: Client, feature: FeatureVersion, values: pa.Table, *, now: datetime
+    client: Client,
+    feature: FeatureVersion,
+    values: pa.Table,
+    *,
+    now: datetime,
+    replaces_equal: bool = True,
 ) -> int:
     """
-    Store the values that are fresh, unless a newer one is there; an equally old one is replaced.
+    Store the values that are fresh, unless a newer one is there.
 
     Writing again changes nothing, so a failed write can be repeated.
 
@@ -57,6 +63,7 @@ def write_values(
         feature: Whose values they are.
         values: entity_id string, feature_value JSON text, timestamp; no nulls.
         now: What expired before is not stored.
+        replaces_equal: Whether an equally old one is replaced: this one is a correction.
 
     Returns:
         Number of values stored.
@@ -67,12 +74,14 @@ def write_values(
     """
     _refuse_nulls(feature, values)
     rows_per_pass = 1 + values.num_rows * _BYTES_PER_PASS // max(values.nbytes, 1)
+    script = _STORE_NEWER_OR_EQUAL if replaces_equal else _STORE_NEWER
     stored = 0
     with translated_errors():
         for node in _primaries(client):
-            node.script_load(_STORE_NEWER_OR_EQUAL)
+            node.script_load(script)
         for start in range(0, values.num_rows, rows_per_pass):
-            stored += _write_pass(client, feature, values.slice(start, rows_per_pass), now)
+            rows = values.slice(start, rows_per_pass)
+            stored += _write_pass(client, feature, rows, now, script)
     return stored
 
 
@@ -126,7 +135,10 @@ def _refuse_nulls(feature: FeatureVersion, values: pa.Table) -> None:
             )
 
 
-def _write_pass(client: Client, feature: FeatureVersion, rows: pa.Table, now: datetime) -> int:
+def _write_pass(
+    client: Client, feature: FeatureVersion, rows: pa.Table, now: datetime, script: str
+) -> int:
+    sha = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
     expiries = _expiries(rows["timestamp"], feature.staleness_tolerance)
     fresh = pc.greater(expiries, _milliseconds(now))
     rows = rows.filter(fresh).combine_chunks()
@@ -137,7 +149,7 @@ def _write_pass(client: Client, feature: FeatureVersion, rows: pa.Table, now: da
     stored = 0
     for node, batch in batches(client, keys, expiries):
         calls = script_calls(
-            _SCRIPT_SHA,
+            sha,
             bulk_strings(keys.take(batch.order)),
             bulk_strings(texts.take(batch.order)),
             first_arguments=batch.expiries,

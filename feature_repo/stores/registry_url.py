@@ -11,6 +11,7 @@ from sqlalchemy import NullPool
 from sqlalchemy.engine import URL, CreateEnginePlugin, make_url
 
 from foundation.endpoints import resolve_endpoints
+from foundation.postgres import registry_connection
 from foundation.settings import load_settings
 
 
@@ -23,6 +24,7 @@ class SettingsUrlPlugin(CreateEnginePlugin):
         # Feast never closes its engines, and its server forks: a pool would leak connections, and
         # share them between processes.
         kwargs["poolclass"] = NullPool
+        kwargs["creator"] = lambda: registry_connection(load_settings())
 
     def update_url(self, url: URL) -> URL:  # noqa: ARG002 - SQLAlchemy's signature
         """Return the URL to connect to."""

@@ -93,7 +93,7 @@ ALERTS = (
     ),
     Alert(
         name="OnlineTierOpen",
-        expression=_open("online"),
+        expression=_open("online"),  # in a cluster, of each node
         hold=timedelta(minutes=1),
         severity=Severity.CRITICAL,
         summary="Reads are kept off Redis, which failed several times in a row",

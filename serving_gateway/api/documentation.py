@@ -31,7 +31,8 @@ TAGS: list[Json] = [
 
 TIMEOUT_DESCRIPTION = (
     "How long you wait, in milliseconds. What takes longer is left out, and the answer is "
-    "`degraded`."
+    "`degraded`. Without it the gateway's own limit applies, 90 unless it is set otherwise: scores "
+    "of a thousand candidates may need more."
 )
 
 # By status: when it is answered, and the problem's title, detail and hint.

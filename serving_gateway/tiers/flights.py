@@ -1,14 +1,17 @@
 """Requests that miss the same values at the same time share one fetch of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
+from typing import Any
 
 from cachetools import TTLCache
 
+from foundation.errors import StoreUnavailable
 from serving_gateway.columns import Column, Found
+from serving_gateway.tiers.unattended import UnattendedTasks
 
-Fetch = Callable[[Sequence[Column]], Awaitable[list[Found]]]
+Fetch = Callable[[Sequence[Column]], Coroutine[Any, Any, list[Found]]]
 Key = tuple[str, str]
 Value = tuple[bytes, datetime | None]
 Flight = asyncio.Task[dict[Key, Value]]
@@ -34,6 +37,12 @@ class Flights:
         self._limit_seconds = limit_seconds
         self._absent: TTLCache[Key, bool] = TTLCache(absent_count, absent_seconds)
         self._flights: dict[Key, Flight] = {}
+        self._flying: UnattendedTasks[dict[Key, Value]] = UnattendedTasks()
+        self._fetches: UnattendedTasks[list[Found]] = UnattendedTasks()
+
+    def are_absent(self, columns: Sequence[Column]) -> bool:
+        """Tell whether no value of columns exists, as far as is known without a fetch."""
+        return all((c.feature.reference, e) in self._absent for c in columns for e in c.entity_ids)
 
     async def read(self, columns: Sequence[Column]) -> list[Found]:
         """
@@ -66,22 +75,24 @@ class Flights:
             if rows:
                 fresh.append(column.only(rows))
         if fresh:
-            flight = asyncio.create_task(self._fly(fresh))
-            # What failed is told to whoever waits; if nobody does any more, to nobody.
-            flight.add_done_callback(lambda done: done.cancelled() or done.exception())
+            flight = self._flying.start(self._fly(fresh))
             for column in fresh:
                 for entity in column.entity_ids:
                     self._flights[column.feature.reference, entity] = flight
 
     async def _fly(self, columns: Sequence[Column]) -> dict[Key, Value]:
+        fetching = self._fetches.start(self._fetch(columns))
         try:
-            async with asyncio.timeout(self._limit_seconds):
-                found = await self._fetch(columns)
+            await asyncio.wait([fetching], timeout=self._limit_seconds)
+            if not fetching.done():
+                raise StoreUnavailable("the fetch took too long")
+            return self._landed(columns, fetching.result())
         finally:
+            # Nobody waits for a driver that is slow to let go of a dead connection.
+            fetching.cancel()
             for column in columns:
                 for entity in column.entity_ids:
                     del self._flights[column.feature.reference, entity]
-        return self._landed(columns, found)
 
     def _landed(self, columns: Sequence[Column], found: Sequence[Found]) -> dict[Key, Value]:
         values: dict[Key, Value] = {}

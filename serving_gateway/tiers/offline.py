@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-import psycopg
-
 from feature_repo.registry.metadata import FeatureVersion
 from foundation import clock
-from foundation.errors import StoreUnavailable
-from foundation.postgres import Pool
-from serving_gateway.columns import Column, Found
+from foundation.postgres import Pool, translated_errors
+from serving_gateway.columns import Column, Found, nothing_of
 from serving_gateway.deadline import Deadline
 from serving_gateway.tiers.flights import Flights
 from serving_gateway.tiers.guard import Guard
+from serving_gateway.tiers.soundness import SoundTexts
 from serving_gateway.write_back import WriteBack
 
 _ABSENT_COUNT = 100_000
@@ -40,6 +38,7 @@ class OfflineTier:
     Args:
         pool: Connections to PostgreSQL.
         guard: Keeps reads off a sick PostgreSQL.
+        sound: Passes on what is a value.
         write_back: Takes what is fresh to Redis.
         absent_seconds: How long an entity without a value is taken to have none.
         limit_seconds: Longest time that a query may go on after who asked has left.
@@ -52,12 +51,14 @@ class OfflineTier:
         pool: Pool,
         *,
         guard: Guard,
+        sound: SoundTexts,
         write_back: WriteBack,
         absent_seconds: float,
         limit_seconds: float,
     ) -> None:
         self._pool = pool
         self._guard = guard
+        self._sound = sound
         self._write_back = write_back
         self.flights = Flights(
             self._fetch,
@@ -78,6 +79,8 @@ class OfflineTier:
         deadline: Deadline,
     ) -> list[Found]:
         """Read the latest values, with their event timestamps; see `Tier.read`."""
+        if self.flights.are_absent(columns):  # which says nothing about PostgreSQL
+            return [nothing_of(column) for column in columns]
         return await self._guard.read(columns, lambda: self.flights.read(columns), deadline)
 
     async def _fetch(self, columns: Sequence[Column]) -> list[Found]:
@@ -92,7 +95,12 @@ class OfflineTier:
         for position, text, timestamp in await self._query(columns, places):
             number, row = places[position - 1]
             texts[number][row], timestamps[number][row] = text.encode(), timestamp
-        found = [Found(*each) for each in zip(texts, timestamps, strict=True)]
+        found = [
+            Found(self._sound.of(column.feature, column_texts), column_timestamps)
+            for column, column_texts, column_timestamps in zip(
+                columns, texts, timestamps, strict=True
+            )
+        ]
         self._write_back.offer_fresh(columns, found, now=clock.now())
         return found
 
@@ -102,12 +110,10 @@ class OfflineTier:
         names = [columns[number].feature.feature_name for number, _ in places]
         versions = [columns[number].feature.version for number, _ in places]
         ids = [columns[number].entity_ids[row] for number, row in places]
-        try:
+        with translated_errors():
             async with (
                 self._pool.connection() as connection,
                 connection.cursor(binary=True) as cursor,
             ):
                 await cursor.execute(_LATEST, (names, versions, ids))
                 return await cursor.fetchall()
-        except psycopg.OperationalError as error:
-            raise StoreUnavailable(f"PostgreSQL: {error}") from error

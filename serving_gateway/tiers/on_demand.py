@@ -2,22 +2,22 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-import psycopg
 import pyarrow as pa
 
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.keys import key_values
 from foundation import clock
 from foundation.errors import DefinitionError, FeatureStoreError, StoreUnavailable
-from foundation.postgres import Pool
+from foundation.postgres import Pool, translated_errors
 from serving_gateway.catalog_cache import CatalogCache
-from serving_gateway.columns import Column, Found, Vector
+from serving_gateway.columns import Column, Found, Vector, nothing_of
 from serving_gateway.deadline import Deadline
+from serving_gateway.tiers.computing import Computing
 from serving_gateway.tiers.flights import Flights
 from serving_gateway.tiers.guard import Guard
 from serving_gateway.write_back import WriteBack
@@ -28,6 +28,8 @@ from transformations.on_demand.validity import in_valid_range
 from transformations.values import stored_rows, typed_values
 
 _ABSENT_COUNT = 10_000
+# Values that are stored live for minutes at least.
+_STORED_STEP_SECONDS = 10
 
 
 class OnDemandTier:
@@ -37,7 +39,7 @@ class OnDemandTier:
     Args:
         pool: Connections to PostgreSQL.
         catalog: Says what features are computed from.
-        embed: Turns texts into vectors; may block.
+        computing: The model, and threads to compute in.
         make_guard: Gives each feature version a guard of its own: a slow model must not cost those
             features that need none.
         write_back: Takes values to the stores.
@@ -51,7 +53,7 @@ class OnDemandTier:
         self,
         pool: Pool,
         catalog: CatalogCache,
-        embed: Embed,
+        computing: Computing,
         *,
         make_guard: Callable[[str], Guard],
         write_back: WriteBack,
@@ -60,7 +62,7 @@ class OnDemandTier:
     ) -> None:
         self._pool = pool
         self._catalog = catalog
-        self._embed = embed
+        self._computing = computing
         self._make_guard = make_guard
         self._guards: dict[str, Guard] = {}
         self._write_back = write_back
@@ -92,22 +94,28 @@ class OnDemandTier:
 
     async def _read(self, column: Column, deadline: Deadline) -> list[Found]:
         reference = column.feature.reference
-        if reference not in self._guards:
-            self._guards[reference] = self._make_guard(f"{self.name}:{reference}")
-        # Who brings an embedding gets values of his own.
-        read = self.flights.read if column.query_embedding is None else self._fetch
-        return await self._guards[reference].read([column], lambda: read([column]), deadline)
+        if column.query_embedding is None:
+            if self.flights.are_absent([column]):  # which says nothing about the computation
+                return [nothing_of(column)]
+            return await self._guard(reference).read(
+                [column], lambda: self.flights.read([column]), deadline
+            )
+        # Who brings an embedding gets values of his own, and needs no model.
+        guard = self._guard(f"{reference}, embedding given")
+        return await guard.read([column], lambda: self._fetch([column]), deadline)
+
+    def _guard(self, name: str) -> Guard:
+        if name not in self._guards:
+            self._guards[name] = self._make_guard(f"{self.name}:{name}")
+        return self._guards[name]
 
     async def _fetch(self, columns: Sequence[Column]) -> list[Found]:
         return [await self._compute(column) for column in columns]
 
     async def _compute(self, column: Column) -> Found:
-        # Compiling an expression takes 10 ms, and is done once for each instant.
-        as_of = clock.now().replace(microsecond=0)
+        as_of = _instant(column.feature, clock.now())
         try:
             rows = await self._rows(column, as_of)
-        except psycopg.OperationalError as error:
-            raise StoreUnavailable(f"PostgreSQL: {error}") from error
         except StoreUnavailable:
             raise
         except FeatureStoreError as error:  # no model is configured, or it breaks its promise
@@ -126,24 +134,37 @@ class OnDemandTier:
     async def _rows(self, column: Column, as_of: datetime) -> pa.Table:
         """Return entity_id, feature_value as JSON text and timestamp of what has a value."""
         feature = column.feature
-        planned = await asyncio.to_thread(
+        planned = await self._computing.threads.run(
             plan,
             feature,
             _wanted(column),
             dependencies=self._dependencies(feature),
             as_of=as_of,
-            embed=_embedder(column.query_embedding, self._embed),
+            embed=_embedder(column.query_embedding, self._computing.embed),
         )
-        async with self._pool.connection() as connection:
-            results = {
-                name: await execute_async(connection, statement)
-                for name, statement in planned.statements.items()
-            }
-        return await asyncio.to_thread(_finish, feature, planned, results, as_of)
+        with translated_errors():
+            async with self._pool.connection() as connection:
+                results = {
+                    name: await execute_async(connection, statement)
+                    for name, statement in planned.statements.items()
+                }
+        waits_for_model = planned.embeds and column.query_embedding is None
+        threads = self._computing.embedding_threads if waits_for_model else self._computing.threads
+        return await threads.run(_finish, feature, planned, results, as_of)
 
     def _dependencies(self, feature: FeatureVersion) -> list[FeatureVersion]:
         known = {f.reference: f for f in self._catalog.current.features}
         return [known[reference] for reference in feature.dependencies if reference in known]
+
+
+def _instant(feature: FeatureVersion, now: datetime) -> datetime:
+    """
+    Return the instant that values are computed for.
+
+    Compiling an expression takes the processor 10 ms or more, and is done once for each instant.
+    """
+    step = _STORED_STEP_SECONDS if feature.serving_location else 1
+    return now.replace(microsecond=0) - timedelta(seconds=int(now.timestamp()) % step)
 
 
 def _wanted(column: Column) -> pa.Table:

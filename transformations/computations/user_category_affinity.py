@@ -8,6 +8,9 @@ from ibis import _
 
 from transformations.computations.decay import event_weight, events_within, instant, rounded
 
+# A user's affinities depend on the events of the user, and on what all users have alike.
+FILTERABLE = ("events", "users")
+
 
 def compute(
     *,

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import selectors
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -29,6 +30,9 @@ class Pipes:
     Args:
         command: The program and its arguments.
 
+    Attributes:
+        has_answered: Whether it has done so before, and so is done with starting.
+
     Raises:
         ConfigurationError: The program can't be started.
     """
@@ -41,6 +45,7 @@ class Pipes:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
+                start_new_session=True,  # it may be a script that starts the model
             )
         except OSError as error:
             raise ConfigurationError(
@@ -55,6 +60,7 @@ class Pipes:
             os.set_blocking(pipe, False)
         self._answer = bytearray()
         self._errors = b""
+        self.has_answered = False
 
     def exchange(self, request: bytes, *, timeout_seconds: float) -> bytes:
         """
@@ -80,7 +86,8 @@ class Pipes:
                     raise EmbeddingUnavailable(
                         f"the embedding process did not answer within {timeout_seconds:g} s"
                         + self._last_words(),
-                        hint="FEATURE_STORE_EMBEDDING_TIMEOUT_SECONDS is the limit.",
+                        hint="FEATURE_STORE_EMBEDDING_TIMEOUT_SECONDS is the limit of jobs, and "
+                        "of a gateway's first answer.",
                     )
                 if self._stderr in ready and not self._read_errors():
                     selector.unregister(self._stderr)
@@ -94,7 +101,13 @@ class Pipes:
         if rest:
             raise _unasked(self._answer)
         self._answer.clear()
+        self.has_answered = True
         return answer
+
+    def kill(self) -> None:
+        """End the process and all that it started, at once; any thread may, during an exchange."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """End the process: its input ends, and after a moment it is killed."""
@@ -104,7 +117,7 @@ class Pipes:
         try:
             self._process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self.kill()
             self._process.wait()
         if self._process.stderr is not None:
             self._process.stderr.close()

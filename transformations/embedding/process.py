@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from foundation.errors import EmbeddingUnavailable
 from foundation.settings import Settings
 from transformations.embedding import VECTOR_LENGTH, Embed, Vectors, no_model
 from transformations.embedding.answers import parse_answer, request_line
@@ -37,6 +38,7 @@ class EmbeddingProcess:
     Args:
         command: The program and its arguments.
         timeout_seconds: Limit of one answer; of the first, the start included.
+        warm_timeout_seconds: Limit of the answers after the first; None: the same.
         progress: Told how far a call is.
     """
 
@@ -45,13 +47,16 @@ class EmbeddingProcess:
         command: Sequence[str],
         *,
         timeout_seconds: float,
+        warm_timeout_seconds: float | None = None,
         progress: Progress = lambda _done, _total: None,
     ) -> None:
         self._command = command
         self._timeout_seconds = timeout_seconds
+        self._warm_timeout_seconds = warm_timeout_seconds or timeout_seconds
         self._progress = progress
         self._pipes: Pipes | None = None
         self._turn = threading.Lock()
+        self._is_closed = False
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of texts; see `Embed`."""
@@ -64,9 +69,15 @@ class EmbeddingProcess:
         return vectors
 
     def close(self) -> None:
-        """End the process; a later call would start another."""
-        with self._turn:
-            self._end()
+        """End the process, in the middle of a call if need be, which then fails like later ones."""
+        self._is_closed = True
+        if not self._turn.acquire(blocking=False):
+            pipes = self._pipes
+            if pipes is not None:
+                pipes.kill()
+            self._turn.acquire()
+        self._end()
+        self._turn.release()
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
         request = request_line(texts)
@@ -78,15 +89,20 @@ class EmbeddingProcess:
 
     def _answer(self, request: bytes) -> bytes:
         try:
-            return self._running().exchange(request, timeout_seconds=self._timeout_seconds)
+            return self._exchange(request)
         except ProcessDied:
             self._end()
-            return self._running().exchange(request, timeout_seconds=self._timeout_seconds)
+            return self._exchange(request)
 
-    def _running(self) -> Pipes:
-        if self._pipes is None:
+    def _exchange(self, request: bytes) -> bytes:
+        if self._pipes is None and not self._is_closed:
             self._pipes = Pipes(self._command)
-        return self._pipes
+        # Whoever closed it meanwhile may not have seen the process that has just been started.
+        if self._pipes is None or self._is_closed:
+            raise EmbeddingUnavailable("the embedding process has been closed")
+        is_warm = self._pipes.has_answered
+        limit = self._warm_timeout_seconds if is_warm else self._timeout_seconds
+        return self._pipes.exchange(request, timeout_seconds=limit)
 
     def _end(self) -> None:
         if self._pipes is not None:
@@ -96,13 +112,18 @@ class EmbeddingProcess:
 
 @contextlib.contextmanager
 def open_embedder(
-    settings: Settings, *, progress: Progress = lambda _done, _total: None
+    settings: Settings,
+    *,
+    warm_timeout_seconds: float | None = None,
+    progress: Progress = lambda _done, _total: None,
 ) -> Iterator[Embed]:
     """
     Yield the configured model; leaving the block ends its process, if it was ever started.
 
     Args:
         settings: Name the command.
+        warm_timeout_seconds: Limit of the answers after the first, the start of the process being
+            over; None: that of all.
         progress: Told how far a call is.
     """
     if settings.embedding_command is None:
@@ -110,7 +131,10 @@ def open_embedder(
         return
     command = _PACKAGED.get(settings.embedding_command) or shlex.split(settings.embedding_command)
     process = EmbeddingProcess(
-        command, timeout_seconds=settings.embedding_timeout_seconds, progress=progress
+        command,
+        timeout_seconds=settings.embedding_timeout_seconds,
+        warm_timeout_seconds=warm_timeout_seconds,
+        progress=progress,
     )
     try:
         yield process

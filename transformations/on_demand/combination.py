@@ -1,5 +1,6 @@
 """Computations from the stored values of dependencies, such as vectors and factors."""
 
+import contextlib
 import inspect
 from collections.abc import Mapping
 
@@ -7,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.stores.json_checks import unsound_rows
 from feature_repo.stores.json_values import decode
 from feature_repo.stores.keys import entity_ids
 from feature_repo.stores.sql import LATEST_VALUES
@@ -31,7 +33,11 @@ def plan(request: Request) -> Plan:
         }
         return combined(request, known)
 
-    return Plan({d.feature_name: _latest(d, request.wanted) for d in request.dependencies}, finish)
+    return Plan(
+        {d.feature_name: _latest(d, request.wanted) for d in request.dependencies},
+        finish,
+        embeds="embed" in inspect.signature(request.module.combine).parameters,
+    )
 
 
 def combined(request: Request, known: Mapping[str, pa.Table]) -> pa.Table:
@@ -62,7 +68,7 @@ def _latest(dependency: FeatureVersion, wanted: pa.Table) -> Statement:
 
 
 def _known_values(dependency: FeatureVersion, wanted: pa.Table, stored: pa.Table) -> pa.Table:
-    values = decode(stored["feature_value"].combine_chunks(), dependency.feature_type)
+    stored, values = _sound(dependency, stored)
     entities = _entities(dependency, wanted)
     rows = pc.index_in(entities["entity_id"], stored["entity_id"].combine_chunks())
     return (
@@ -72,6 +78,27 @@ def _known_values(dependency: FeatureVersion, wanted: pa.Table, stored: pa.Table
             "feature_value", pa.chunked_array([values.take(rows.drop_null().combine_chunks())])
         )
     )
+
+
+def _sound(dependency: FeatureVersion, stored: pa.Table) -> tuple[pa.Table, pa.Array]:
+    """Return the rows that hold values of a dependency, and the values."""
+    with contextlib.suppress(pa.ArrowException, AttributeError):
+        values = _decoded(dependency, stored)
+        if not values.null_count and _have_length(values, dependency.vector_length):
+            return stored, values
+    # Looking at each takes a third as long as decoding, so it is done only where something is odd.
+    texts = stored["feature_value"].cast(pa.binary()).to_pylist()
+    unsound = set(unsound_rows(dependency, texts))
+    sound = stored.take(pa.array([n for n in range(len(texts)) if n not in unsound], pa.int64()))
+    return sound, _decoded(dependency, sound)
+
+
+def _decoded(dependency: FeatureVersion, stored: pa.Table) -> pa.Array:
+    return decode(stored["feature_value"].combine_chunks(), dependency.feature_type)
+
+
+def _have_length(values: pa.Array, length: int | None) -> bool:
+    return length is None or set(pc.unique(pc.list_value_length(values)).to_pylist()) <= {length}
 
 
 def _entities(dependency: FeatureVersion, wanted: pa.Table) -> pa.Table:

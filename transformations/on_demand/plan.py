@@ -43,7 +43,9 @@ class Plan:
         statements: By name.
         finish: From their rows, by the same names, to the join keys and `feature_value`, or for a
             map `map_keys` and `map_values`; an entity without a value has no row.
+        embeds: Whether `finish` turns texts into vectors, which may take long.
     """
 
     statements: Mapping[str, Statement]
     finish: Callable[[Mapping[str, pa.Table]], pa.Table]
+    embeds: bool = False

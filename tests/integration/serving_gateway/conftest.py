@@ -12,6 +12,7 @@ import redis
 import uvicorn
 
 from feature_repo.registry.catalog import Catalog, read_catalog
+from feature_repo.registry.metadata import Status
 from feature_repo.stores.keys import entity_id, redis_keys
 from foundation.settings import Settings
 from serving_gateway.app import create_app
@@ -57,6 +58,19 @@ def serving(config: uvicorn.Config) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def with_semantic_score() -> Catalog:
+    """Return what is deployed where a model is configured."""
+    catalog = read_catalog()
+    features = [
+        feature.model_copy(update={"status": Status.ACTIVE})
+        if feature.feature_name in {"product_embedding", "search_semantic_score"}
+        else feature
+        for feature in catalog.features
+    ]
+    ranking = [*catalog.services["ranking_v1"], "search_semantic_score==1.0.0"]
+    return Catalog(features, {**catalog.services, "ranking_v1": ranking})
 
 
 def store_value(valkey: redis.Redis, feature_name: str, identifier: str, text: str) -> None:

@@ -3,136 +3,114 @@
 import contextlib
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 import redis
 
 from benchmarks.faulty_line import FaultyLine, State, faulty_line
-from benchmarks.judged_load import gateway_process, running_load
-from feature_repo.stores.keys import redis_keys
+from benchmarks.judged_load import gateway_process
 from foundation.endpoints import resolve_endpoints
 from foundation.errors import StoreUnavailable
-from foundation.postgres import connect
+from foundation.postgres import Connection, connect
 from foundation.settings import Settings
 from tests.integration.fronts import postgres_socket, url_through
+from tests.integration.serving_gateway.stage import (
+    LIMITS,
+    STORED,
+    Load,
+    Stage,
+    eventually,
+    filled_stage,
+)
 
-ONLINE = [f"online_{n}" for n in range(20)]
-OFFLINE = [f"offline_{n}" for n in range(5)]
-POPULARITY = "popularity_score"
-ASKED: dict[str, Any] = {"entity_ids": [*ONLINE, *OFFLINE], "feature_names": [POPULARITY]}
-RIGHT = {entity: {POPULARITY: 0.75} for entity in ASKED["entity_ids"]}
-FAULT_SECONDS = 1.0
+# So many answers during a fault, degraded where it shows, are enough to find a wrong one.
+ENOUGH = 40
 
-
-@dataclass(frozen=True)
-class Stage:
-    """A gateway whose lines to both stores can fail."""
-
-    client: httpx.Client
-    redis_line: FaultyLine
-    postgres_line: FaultyLine
-
-    def is_well(self) -> bool:
-        """Tell whether every value is right, and from where it should be."""
-        answer = self.client.post("/v1/features/batch", json=ASKED).json()
-        return bool(answer["values"] == RIGHT and not answer["degraded"])
+Lines = dict[str, FaultyLine]
 
 
 @pytest.fixture(scope="module")
-def lines(applied: Settings) -> Iterator[tuple[httpx.Client, FaultyLine, FaultyLine]]:
-    """Yield a client of a gateway, and its lines to Redis and PostgreSQL."""
+def gateway(applied: Settings) -> Iterator[tuple[httpx.Client, Lines]]:
+    """Yield a client of a gateway, and its lines to both stores."""
     valkey = Path(resolve_endpoints(applied).redis_url.get_secret_value().removeprefix("unix://"))
     with faulty_line(valkey) as of_redis, faulty_line(postgres_socket(applied)) as of_postgres:
         environment = {
+            **LIMITS,
             "FEATURE_STORE_REDIS_URL": f"redis://127.0.0.1:{of_redis.port}",
             "FEATURE_STORE_POSTGRES_URL": url_through(applied, of_postgres.port),
-            # As short as they are by default, so that a fault is noticed.
-            "FEATURE_STORE_REDIS_TIMEOUT_SECONDS": "0.05",
-            "FEATURE_STORE_POSTGRES_TIMEOUT_SECONDS": "0.05",
-            "FEATURE_STORE_ON_DEMAND_TIMEOUT_SECONDS": "0.25",
-            "FEATURE_STORE_ABSENT_SECONDS": "0.01",
-            "FEATURE_STORE_BREAKER_RECOVERY_SECONDS": "0.3",
-            "FEATURE_STORE_CATALOG_REFRESH_SECONDS": "0.5",
         }
         with gateway_process(environment) as gateway:
-            yield gateway.client, of_redis, of_postgres
+            yield gateway.client, {"redis": of_redis, "postgres": of_postgres}
 
 
 @pytest.fixture
-def stage(
-    lines: tuple[httpx.Client, FaultyLine, FaultyLine], settings: Settings, valkey: redis.Redis
-) -> Stage:
-    """Return a gateway that is well: some values are in Redis, others in PostgreSQL only."""
-    for key in redis_keys(POPULARITY, "1.1.0", ONLINE):
-        valkey.set(key, "0.75", ex=600)
-    with connect(settings) as connection, connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO feature_latest (entity_id, feature_name, feature_value, version, "
-            "\"timestamp\") VALUES (%s, %s, '0.75', '1.1.0', now() - interval '1 hour')",
-            [(entity, POPULARITY) for entity in ASKED["entity_ids"]],
-        )
-    stage = Stage(*lines)
-    _eventually(stage.is_well)
-    return stage
+def lines(gateway: tuple[httpx.Client, Lines]) -> Lines:
+    """Return the gateway's lines to both stores."""
+    return gateway[1]
 
 
-def _eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "the gateway did not recover"
-        time.sleep(0.05)
-
-
-def _flap(line: FaultyLine) -> None:
-    for _ in range(5):
-        line.become(State.CUT)
-        time.sleep(FAULT_SECONDS / 10)
-        line.become(State.SOUND)
-        time.sleep(FAULT_SECONDS / 10)
+@pytest.fixture
+def stage(gateway: tuple[httpx.Client, Lines], settings: Settings) -> Stage:
+    """Return a gateway that is well."""
+    return filled_stage(gateway[0], settings)
 
 
 @pytest.mark.parametrize("state", [State.CUT, State.SLOW, State.SILENT, State.NOISY])
-@pytest.mark.parametrize("store", ["redis", "postgres", "both"])
-def test_a_faulty_line_costs_no_answer(stage: Stage, store: str, state: State) -> None:
+@pytest.mark.parametrize("stores", [["redis"], ["postgres"], ["redis", "postgres"]])
+def test_a_faulty_line_costs_no_answer(
+    stage: Stage, lines: Lines, stores: list[str], state: State
+) -> None:
     """Under load: no error, no wrong value; and when the line is sound, all is well again."""
-    lines = {"redis": [stage.redis_line], "postgres": [stage.postgres_line]}
-    with running_load(stage.client, ASKED, RIGHT) as outcome:
-        for line in lines.get(store, [stage.redis_line, stage.postgres_line]):
-            line.become(state)
-        time.sleep(FAULT_SECONDS)
-        for line in (stage.redis_line, stage.postgres_line):
+    with stage.under_load() as load:
+        for store in stores:
+            lines[store].become(state)
+        eventually(lambda: load.degraded >= ENOUGH)
+        for line in lines.values():
             line.become(State.SOUND)
-        _eventually(stage.is_well)
-    assert outcome.wrong == []
-    assert outcome.degraded > 0
+    assert load.wrong == []
 
 
-def test_a_flapping_redis_costs_no_answer(stage: Stage) -> None:
+def test_a_flapping_redis_costs_no_answer(stage: Stage, lines: Lines) -> None:
     """It comes and goes."""
-    with running_load(stage.client, ASKED, RIGHT) as outcome:
-        _flap(stage.redis_line)
-        _eventually(stage.is_well)
-    assert outcome.wrong == []
+    with stage.under_load() as load:
+        for _ in range(5):
+            _flap(lines["redis"], load)
+    assert load.wrong == []
+
+
+def _flap(line: FaultyLine, load: Load) -> None:
+    degraded = load.stored.degraded
+    line.become(State.CUT)
+    eventually(lambda: load.stored.degraded > degraded)
+    answers = load.answers
+    line.become(State.SOUND)
+    eventually(lambda: load.answers >= answers + ENOUGH)
 
 
 def test_a_frozen_redis_costs_no_answer(stage: Stage, valkey: redis.Redis) -> None:
     """The process itself is stopped, and goes on later."""
-    process = valkey.info("server")["process_id"]
-    with running_load(stage.client, ASKED, RIGHT) as outcome:
-        os.kill(process, signal.SIGSTOP)
-        try:
-            time.sleep(FAULT_SECONDS)
-        finally:
-            os.kill(process, signal.SIGCONT)
-        _eventually(stage.is_well)
-    assert outcome.wrong == []
-    assert outcome.degraded > 0
+    with stage.under_load() as load, _frozen([valkey.info("server")["process_id"]]):
+        eventually(lambda: load.stored.degraded >= ENOUGH)
+    assert load.wrong == []
+
+
+def test_a_frozen_postgresql_costs_no_answer(stage: Stage, settings: Settings) -> None:
+    """All of its processes are stopped: connections can be made, and nobody answers."""
+    with stage.under_load() as load, _frozen(_postgres_processes(settings)):
+        eventually(lambda: load.computed.degraded >= ENOUGH)
+    assert load.wrong == []
+
+
+def test_a_hanging_computation_costs_no_answer(stage: Stage, postgres: Connection) -> None:
+    """Somebody holds a lock on what it reads, and PostgreSQL is well otherwise."""
+    with stage.under_load() as load:
+        postgres.execute("LOCK TABLE products")
+        eventually(lambda: load.computed.degraded >= ENOUGH)
+        postgres.rollback()
+    assert load.wrong == []
 
 
 def test_a_full_redis_serves_on(stage: Stage, settings: Settings, valkey: redis.Redis) -> None:
@@ -141,13 +119,12 @@ def test_a_full_redis_serves_on(stage: Stage, settings: Settings, valkey: redis.
         connection.execute('UPDATE feature_latest SET "timestamp" = now()')
     valkey.config_set("maxmemory", "1mb")
     try:
-        with running_load(stage.client, ASKED, RIGHT) as outcome:
-            time.sleep(FAULT_SECONDS)
-            _eventually(stage.is_well)
+        with stage.under_load() as load:
+            eventually(lambda: load.answers >= ENOUGH)
         metrics = stage.client.get("/metrics").text
     finally:
         valkey.config_set("maxmemory", "0")
-    assert outcome.wrong == []
+    assert load.wrong == []
     assert 'feature_write_back_values_total{outcome="failed",store="redis"}' in metrics
 
 
@@ -155,20 +132,40 @@ def test_a_postgresql_without_connections_costs_no_answer(stage: Stage, settings
     """Others have them all; the gateway's own are ended, and it gets no new one."""
     with contextlib.ExitStack() as taken:
         killer = taken.enter_context(connect(settings, autocommit=True))
-        with running_load(stage.client, ASKED, RIGHT) as outcome:
-            end = time.monotonic() + FAULT_SECONDS
-            while time.monotonic() < end:
-                killer.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE query LIKE '%%feature_latest%%' AND pid <> pg_backend_pid()"
-                )
-                with contextlib.suppress(StoreUnavailable):
-                    while True:
-                        taken.enter_context(_one_more(settings))
-                time.sleep(0.05)
+
+        def take_all() -> bool:
+            killer.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE query LIKE '%%feature_latest%%' AND pid <> pg_backend_pid()"
+            )
+            with contextlib.suppress(StoreUnavailable):
+                while True:
+                    taken.enter_context(_one_more(settings))
+            return load.degraded >= ENOUGH
+
+        with stage.under_load() as load:
+            eventually(take_all)
             taken.close()
-            _eventually(stage.is_well)
-    assert outcome.wrong == []
+    assert load.wrong == []
+
+
+@contextlib.contextmanager
+def _frozen(process_ids: list[int]) -> Iterator[None]:
+    """Stop processes until the block ends."""
+    for process_id in process_ids:
+        os.kill(process_id, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process_id in process_ids:
+            os.kill(process_id, signal.SIGCONT)
+
+
+def _postgres_processes(settings: Settings) -> list[int]:
+    """Return the ids of the postmaster, first, and of all that it has started so far."""
+    postmaster = (settings.data_dir / "postgres" / "postmaster.pid").read_text().split()[0]
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    return [int(process_id) for process_id in (postmaster, *children)]
 
 
 @contextlib.contextmanager
@@ -192,8 +189,8 @@ def test_a_gateway_starts_without_its_stores(applied: Settings) -> None:
         with gateway_process(environment) as gateway:
             client = gateway.client
             assert client.get("/ready").status_code == 503
-            assert client.post("/v1/features/batch", json=ASKED).status_code == 503
+            assert client.post("/v1/features/batch", json=STORED.body).status_code == 503
             for line in (of_redis, of_postgres):
                 line.become(State.SOUND)
-            _eventually(lambda: client.get("/ready").json() == {"ready": True, "online": True})
-            assert client.post("/v1/features/batch", json=ASKED).status_code == 200
+            eventually(lambda: client.get("/ready").json() == {"ready": True, "online": True})
+            assert client.post("/v1/features/batch", json=STORED.body).status_code == 200

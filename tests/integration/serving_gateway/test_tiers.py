@@ -3,50 +3,42 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 import redis
 
-from feature_repo.registry.catalog import Catalog, read_catalog
-from feature_repo.registry.metadata import Status
+from feature_repo.features.user_factors import FACTOR_COUNT
 from feature_repo.stores.keys import redis_keys
 from foundation import clock
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
-from tests.integration.serving_gateway.conftest import gateway_on, read_batch, read_metrics
+from tests.integration.serving_gateway.conftest import (
+    gateway_on,
+    read_batch,
+    read_metrics,
+    with_semantic_score,
+)
 
 POPULARITY = "popularity_score"
 FRESHNESS = "product_freshness_score"
 EMBEDDING = [1.0] + [0.0] * 383
+FACTORS = [1.0] * FACTOR_COUNT
 
 
 @pytest.fixture
 def gateway(applied: Settings, settings: Settings) -> Iterator[httpx.Client]:  # noqa: ARG001 - emptied
     """Yield a client of a gateway over empty stores; it writes nothing once the test has ended."""
-    with gateway_on(forgetful(applied), _with_semantic_score) as client:
+    with gateway_on(forgetful(applied), with_semantic_score) as client:
         yield client
 
 
 def forgetful(settings: Settings) -> Settings:
     """Return settings under which what is absent is looked up again at once."""
     return settings.model_copy(update={"absent_seconds": 0.001})
-
-
-def _with_semantic_score() -> Catalog:
-    """Return what is deployed where a model is configured."""
-    catalog = read_catalog()
-    features = [
-        feature.model_copy(update={"status": Status.ACTIVE})
-        if feature.feature_name in {"product_embedding", "search_semantic_score"}
-        else feature
-        for feature in catalog.features
-    ]
-    ranking = [*catalog.services["ranking_v1"], "search_semantic_score==1.0.0"]
-    return Catalog(features, {**catalog.services, "ranking_v1": ranking})
 
 
 def _store_latest(
@@ -155,6 +147,34 @@ def test_a_computed_value_goes_to_both_stores(
     assert read_batch(gateway, **asked)["counts"] == {"online": 1, "default": 1}
 
 
+def test_a_user_that_no_run_has_seen_has_categories_of_his_own(
+    gateway: httpx.Client, settings: Settings, valkey: redis.Redis
+) -> None:
+    """From his events until now; a computation is shared by all who ask within some seconds."""
+    hour_ago = clock.now() - timedelta(hours=1)
+    _store_product(settings, "p1")
+    _store_latest(settings, "category_popularity", "toys", 1.0, timestamp=hour_ago)
+    with connect(settings) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO users VALUES ('u1', %s), ('u2', %s)", (hour_ago, hour_ago))
+        cursor.executemany(
+            "INSERT INTO events VALUES (%s, 'u1', 'p1', 'view', %s)",
+            [(str(number), hour_ago) for number in range(5)],
+        )
+    answer = read_batch(
+        gateway,
+        entity_ids=["u1", "u2", "nobody"],
+        feature_names=["user_category_affinity"],
+        metadata=True,
+    )
+    values = {user: value["user_category_affinity"] for user, value in answer["values"].items()}
+    assert (values["u1"], values["u2"]) == ({"c": 1.0}, {"toys": 1.0})
+    assert answer["counts"] == {"on_demand": 2, "default": 1}
+    origin = answer["metadata"]["u1"]["user_category_affinity"]
+    assert datetime.fromisoformat(origin["event_timestamp"]).second % 10 == 0
+    key = redis_keys("user_category_affinity", "1.0.0", ["u1"])[0]
+    assert _eventually(partial(valkey.get, key)) == b'{"c":1}'
+
+
 def test_an_unknown_users_categories_are_everybodys(
     applied: Settings, settings: Settings, valkey: redis.Redis
 ) -> None:
@@ -176,12 +196,12 @@ def test_a_service_gives_a_row_a_product(gateway: httpx.Client, settings: Settin
     """Of the product, the user and both, and scores of the query, whatever the tier."""
     for product_id, title in [("p1", "Organic milk"), ("p2", "Socks")]:
         _store_product(settings, product_id, title)
-        _store_latest(settings, "product_factors", product_id, [1.0, 2.0])
+        _store_latest(settings, "product_factors", product_id, FACTORS)
         _store_latest(settings, "product_embedding", product_id, EMBEDDING)
         _store_latest(settings, POPULARITY, product_id, 0.5)
-    _store_latest(settings, "user_factors", "u:1", [0.5, 0.25])
+    _store_latest(settings, "user_factors", "u:1", FACTORS)
     _store_latest(settings, "user_category_affinity", "u%3A1", {"c": 1.0})
-    _store_latest(settings, "user_factors", "u%3A1", [0.5, 0.25])
+    _store_latest(settings, "user_factors", "u%3A1", [1 / FACTOR_COUNT] * FACTOR_COUNT)
     response = gateway.post(
         "/v1/feature-services/ranking_v1",
         json={
@@ -251,19 +271,6 @@ def test_wrong_service_requests_are_refused(
     assert mentioned in response.text
 
 
-def test_requests_at_one_time_share_a_computation(
-    gateway: httpx.Client, settings: Settings, postgres: Connection
-) -> None:
-    """However many want the same missing value, PostgreSQL is told of it once or twice."""
-    _store_product(settings, "p1")
-    body = {"entity_ids": ["p1"], "feature_names": [FRESHNESS]}
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: read_batch(gateway, **body), range(32)))
-    assert len({answer["values"]["p1"][FRESHNESS] for answer in answers}) <= 2
-    stored = postgres.execute("SELECT count(*) FROM feature_latest").fetchone()
-    assert stored == (1,)
-
-
 def test_a_short_deadline_leaves_out_what_takes_longer(
     gateway: httpx.Client, settings: Settings
 ) -> None:
@@ -284,15 +291,91 @@ def test_a_short_deadline_leaves_out_what_takes_longer(
     assert wrong.status_code == 422
 
 
-def test_what_is_no_json_in_redis_is_not_served(
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ['0.5,"x":1', "0.5"],
+        ["NaN", "0.5"],
+        ['"0.5"', "0.5"],
+        ["1,[2", "3]"],  # together, as many values as texts
+    ],
+)
+def test_what_is_no_value_in_redis_is_a_miss(
+    gateway: httpx.Client, settings: Settings, valkey: redis.Redis, texts: list[str]
+) -> None:
+    """Of its own row only, whoever wrote it there; PostgreSQL stands in, and all are told."""
+    ids = ["p0", "p1", "p2"]
+    for key, text in zip(redis_keys(POPULARITY, "1.1.0", ids), [*texts, "0.75"], strict=True):
+        valkey.set(key, text, ex=3_600)  # nothing that is written back is newer
+    for identifier in ids:
+        _store_latest(settings, POPULARITY, identifier, 0.25, version="1.1.0")
+    unsound = 2 if texts[1] == "3]" else 1
+    labels = 'feature_name="popularity_score",tier="online",version="1.1.0"'
+    for _ in range(3):  # which never is a reason to give Redis up
+        answer = read_batch(gateway, entity_ids=ids, feature_names=[POPULARITY], metadata=True)
+    assert [answer["values"][i][POPULARITY] for i in ids] == [
+        *[0.25] * unsound,
+        *[0.5, 0.75][unsound - 1 :],
+    ]
+    assert answer["counts"] == {"online": 3 - unsound, "offline": unsound}
+    assert not answer["degraded"]
+    metrics = read_metrics(gateway)
+    assert metrics[f"feature_corrupt_values_total{{{labels}}}"] == 3 * unsound
+    assert metrics['feature_tier_state{tier="online"}'] == 0
+
+
+def test_what_is_no_value_in_postgresql_is_a_miss(
     gateway: httpx.Client, settings: Settings, valkey: redis.Redis
 ) -> None:
-    """Whoever wrote it there: the answer stays JSON."""
-    valkey.set(redis_keys(POPULARITY, "1.1.0", ["p1"])[0], '0.5,"x":1', ex=60)
-    _store_latest(settings, POPULARITY, "p1", 0.25, version="1.1.0")
-    answer = read_batch(gateway, entity_ids=["p1"], feature_names=[POPULARITY])
-    assert answer["values"]["p1"] == {POPULARITY: 0.25}
+    """It is computed instead, and what is right beside it is served and written back."""
+    for product_id in ("p1", "p2"):
+        _store_product(settings, product_id)
+    _store_latest(settings, FRESHNESS, "p1", "fresh")
+    _store_latest(settings, FRESHNESS, "p2", 0.5)
+    answer = read_batch(gateway, entity_ids=["p1", "p2"], feature_names=[FRESHNESS])
+    assert answer["counts"] == {"offline": 1, "on_demand": 1}
+    assert 0.9 < answer["values"]["p1"][FRESHNESS] < 1
+    for key in redis_keys(FRESHNESS, "1.0.0", ["p1", "p2"]):
+        assert json.loads(_eventually(partial(valkey.get, key))) > 0
+
+
+def test_a_store_that_refuses_costs_no_answer(gateway: httpx.Client, settings: Settings) -> None:
+    """A missing table is a failure like a missing server; what needs another is served."""
+    _store_product(settings, "p1")
+    asked = {"entity_ids": ["p1"], "feature_names": [POPULARITY, FRESHNESS]}
+    with connect(settings) as connection:
+        connection.execute("ALTER TABLE feature_latest RENAME TO feature_gone")
+    try:
+        answer = read_batch(gateway, **asked)
+    finally:
+        with connect(settings) as connection:
+            connection.execute("ALTER TABLE feature_gone RENAME TO feature_latest")
+    assert answer["counts"] == {"on_demand": 1, "default": 1}
     assert answer["degraded"]
+    with connect(settings) as connection:
+        connection.execute("ALTER TABLE products RENAME TO products_gone")
+    try:
+        answer = read_batch(gateway, entity_ids=["p2"], feature_names=[FRESHNESS])
+    finally:
+        with connect(settings) as connection:
+            connection.execute("ALTER TABLE products_gone RENAME TO products")
+    assert (answer["counts"], answer["degraded"]) == ({"default": 1}, True)
+
+
+@pytest.mark.parametrize("factors", ["none", [1.0, 2.0], {"a": 1.0}, None])
+def test_factors_that_are_none_cost_their_own_pairs(
+    gateway: httpx.Client, settings: Settings, factors: object
+) -> None:
+    """Other pairs of the batch have their values."""
+    _store_latest(settings, "user_factors", "odd", factors)
+    _store_latest(settings, "user_factors", "u1", [1 / FACTOR_COUNT] * FACTOR_COUNT)
+    _store_latest(settings, "product_factors", "p1", FACTORS)
+    answer = read_batch(
+        gateway, entity_ids=["odd:p1", "u1:p1"], feature_names=["user_product_affinity"]
+    )
+    assert answer["values"]["odd:p1"] == {"user_product_affinity": None}
+    assert answer["values"]["u1:p1"] == {"user_product_affinity": 1.0}
+    assert not answer["degraded"]
 
 
 def test_a_nul_in_an_id_is_nobodys(gateway: httpx.Client) -> None:

@@ -1,6 +1,7 @@
 """What is computed on demand is what the batch job or a slow, obvious reference computes."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,9 @@ from foundation.settings import Settings
 from tests.property.transformations.test_computations import (
     AS_OF,
     Rows,
+    events_strategy,
     examples,
+    instants,
     products_strategy,
     store_tables,
 )
@@ -27,45 +30,79 @@ from transformations.computations.search_semantic_score import combine
 from transformations.computing import compute
 from transformations.embedding import no_model
 from transformations.engines.postgres import PostgresEngine
-from transformations.expressions import computation_module, job_expression
+from transformations.expressions import computation_module, dependency_queries, job_expression
 from transformations.jobs import Job
 
-FILTERED = [f for f in gather_features() if hasattr(computation_module(f), "FILTERABLE")]
+FEATURES = {feature.reference: feature for feature in gather_features()}
+FILTERED = [f for f in FEATURES.values() if hasattr(computation_module(f), "FILTERABLE")]
+IDS = [*(f"p{n}" for n in range(6)), *(f"u{n}" for n in range(1, 6)), "p'0", "p\0", '"', "%s $1"]
+_LATEST = """
+INSERT INTO feature_latest (entity_id, feature_name, feature_value, version, "timestamp")
+VALUES (%s, %s, %s, %s, %s)
+"""
 
 
 @pytest.mark.parametrize("feature", FILTERED, ids=lambda feature: feature.reference)
 @examples
 @given(
-    products=products_strategy,
-    wanted=st.lists(st.sampled_from([*(f"p{n}" for n in range(6)), "p'0", "p\0", '"', "%s $1"])),
+    tables=st.fixed_dictionaries(
+        {
+            "events": events_strategy,
+            "products": products_strategy,
+            "users": st.lists(instants, min_size=4, max_size=4).map(
+                lambda created: [
+                    {"user_id": f"u{n}", "created_at": at} for n, at in enumerate(created, start=1)
+                ]
+            ),
+        }
+    ),
+    known=st.dictionaries(st.sampled_from(["books", "ÉLECTRO"]), st.floats(0, 1)),
+    wanted=st.lists(st.sampled_from(IDS)),
     later=st.timedeltas(timedelta(0), timedelta(days=1)),
 )
 def test_on_demand_equals_the_batch_job(
     servers: Settings,
-    products: Rows,
+    tables: dict[str, Rows],
+    known: dict[str, float],
     wanted: list[str],
     later: timedelta,
     feature: FeatureVersion,
 ) -> None:
     """For the same instant, the same values to the last bit, of the wanted entities only."""
     as_of: datetime = AS_OF + later
-    store_tables(servers, products=products)
-    job = Job((feature,), ())
-    with PostgresEngine.open(servers) as engine:
-        batch = compute(job, engine.execute(job_expression(job, as_of=as_of)), as_of=as_of).values[
-            feature.reference
-        ]
+    dependencies = [FEATURES[reference] for reference in feature.dependencies]
+    store_tables(servers, **tables)
+    _store_known(servers, dependencies, known)
+    job = Job((feature,), dependencies)
+    with PostgresEngine.open(servers, dependency_queries(job, as_of=as_of)) as engine:
+        extracted = engine.execute(job_expression(job, as_of=as_of))
+    batch = compute(job, extracted, as_of=as_of).values[feature.reference]
+    [join_key] = feature.join_keys
     with connect(servers) as connection:
         values = on_demand.compute_values(
             connection,
             feature,
-            pa.table({"product_id": pa.array(wanted, pa.string())}),
-            dependencies=(),
+            pa.table({join_key: pa.array(wanted, pa.string())}),
+            dependencies=dependencies,
             as_of=as_of,
             embed=no_model,
         )
     assert values.schema == batch.schema
     assert _by_id(values) == {i: v for i, v in _by_id(batch).items() if i in wanted}
+
+
+def _store_known(
+    settings: Settings, dependencies: Sequence[FeatureVersion], known: dict[str, float]
+) -> None:
+    """Replace the values that dependencies are known to have."""
+    with connect(settings) as connection, connection.cursor() as cursor:
+        cursor.execute("TRUNCATE feature_latest, feature_values")
+        rows = [
+            (entity, d.feature_name, str(value), d.version, AS_OF)
+            for d in dependencies
+            for entity, value in known.items()
+        ]
+        cursor.executemany(_LATEST, rows)
 
 
 def _by_id(values: pa.Table) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The last good catalog is served on, whatever the registry does."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from foundation.errors import StoreUnavailable
 from serving_gateway.catalog_cache import CatalogCache
 
 INTERVAL = timedelta(0)
+LIMIT = timedelta(minutes=10)
 FAILURES = [StoreUnavailable("the registry is down"), RuntimeError("Feast is confused")]
 
 
@@ -34,7 +36,7 @@ def _reader(outcomes: Iterable[Catalog | Exception]) -> Callable[[], Catalog]:
 
 async def test_before_the_first_reading_there_is_none() -> None:
     """Who asks too early is told that the gateway keeps trying."""
-    cache = CatalogCache(_catalog, interval=INTERVAL)
+    cache = CatalogCache(_catalog, interval=INTERVAL, limit=LIMIT)
     assert not cache.is_loaded
     with pytest.raises(StoreUnavailable, match="not been read yet"):
         _ = cache.current
@@ -44,7 +46,7 @@ async def test_before_the_first_reading_there_is_none() -> None:
 async def test_a_failed_reading_keeps_the_catalog(failure: Exception) -> None:
     """What was read before stays."""
     catalog = _catalog()
-    cache = CatalogCache(_reader([catalog, failure]), interval=INTERVAL)
+    cache = CatalogCache(_reader([catalog, failure]), interval=INTERVAL, limit=LIMIT)
     await cache.refresh()
     await cache.refresh()
     assert cache.current is catalog
@@ -58,7 +60,7 @@ async def test_what_can_no_longer_be_read_stays_as_it_was() -> None:
         others, {"s": [others[0].reference], "t": []}, unreadable={first.view_name: "odd"}
     )
     gone = Catalog(others, {"s": [others[0].reference]})
-    cache = CatalogCache(_reader([whole, partial, partial, gone]), interval=INTERVAL)
+    cache = CatalogCache(_reader([whole, partial, partial, gone]), interval=INTERVAL, limit=LIMIT)
     for _ in range(3):
         await cache.refresh()
     assert cache.current.select(first.feature_name, first.version) == first
@@ -82,10 +84,39 @@ async def test_readings_go_on_after_a_failure(failure: Exception) -> None:
         while True:
             yield newest
 
-    cache = CatalogCache(_reader(outcomes()), interval=INTERVAL)
+    cache = CatalogCache(_reader(outcomes()), interval=INTERVAL, limit=LIMIT)
     await cache.refresh()
     refreshing = asyncio.create_task(cache.refresh_forever())
     async with asyncio.timeout(10):
         await arrived.wait()
     assert cache.current is newest
     refreshing.cancel()
+
+
+async def test_a_reading_that_hangs_is_waited_for_no_longer_than_that() -> None:
+    """The catalog stays; there is no second reading beside the one that hangs, and one after it."""
+    catalogs = iter(_catalog, None)
+    hangs, is_over = threading.Event(), threading.Event()
+    hanging = 0
+
+    def read() -> Catalog:
+        nonlocal hanging
+        if hangs.is_set() and not is_over.is_set():
+            hanging += 1
+            is_over.wait()
+            raise StoreUnavailable("the connection was dead")
+        return next(catalogs)
+
+    cache = CatalogCache(read, interval=INTERVAL, limit=timedelta(seconds=0.2))
+    async with asyncio.timeout(20):
+        while not cache.is_loaded:
+            await cache.refresh()
+        first = cache.current
+        hangs.set()
+        for _ in range(3):
+            await cache.refresh()
+        assert cache.current is first
+        assert hanging <= 1
+        is_over.set()
+        while cache.current is first:
+            await cache.refresh()

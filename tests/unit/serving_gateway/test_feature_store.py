@@ -25,6 +25,7 @@ from serving_gateway.exposures import ExposureInstruments, Exposures
 from serving_gateway.feature_store import FeatureStore
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.log_digest import LogDigest
+from serving_gateway.loop_lag import LoopLag
 from serving_gateway.reading_log import ReadingLog
 from serving_gateway.rules_cache import RulesCache
 from serving_gateway.served_sample import ServedSample
@@ -47,6 +48,7 @@ class FakeTier:
     ) -> None:
         self.name = name
         self.asked: list[dict[str, list[str]]] = []
+        self.deadlines: list[Deadline] = []
         self._has = has
         self._age = age
 
@@ -59,9 +61,10 @@ class FakeTier:
         columns: Sequence[Column],
         *,
         is_timed: bool,  # noqa: ARG002 - it has its timestamps at hand
-        deadline: Deadline,  # noqa: ARG002 - it is quick
+        deadline: Deadline,
     ) -> list[Found]:
         """Return what it has."""
+        self.deadlines.append(deadline)
         self.asked.append({c.feature.feature_name: list(c.entity_ids) for c in columns})
         return [self._found(column) for column in columns]
 
@@ -96,10 +99,13 @@ async def _store(
     rules: RulesCache | None = None,
 ) -> FeatureStore:
     deployed = Catalog(features=features or gather_features(), services=services or {})
-    catalog = CatalogCache(lambda: deployed, interval=timedelta(hours=1))
+    hour = timedelta(hours=1)
+    catalog = CatalogCache(lambda: deployed, interval=hour, limit=hour)
     await catalog.refresh()
     instruments, digest = instruments or Instruments(), digest or LogDigest()
-    settings = Settings(max_request_entities=3, max_request_features=2)
+    settings = Settings(
+        max_request_entities=3, max_request_features=2, request_timeout_seconds=20.0
+    )
     rules = rules or RulesCache(None)
     shadows = ShadowInstruments(instruments.registry)
     return FeatureStore(
@@ -115,6 +121,7 @@ async def _store(
             ServedSample(settings, instruments, digest),
         ],
         Exposures(settings, ExposureInstruments(instruments.metrics), digest),
+        LoopLag(),
     )
 
 
@@ -152,6 +159,19 @@ async def test_a_tier_that_cannot_answer_is_passed_over() -> None:
     answer = await (await _store(DeadTier("dead", {}))).read(["a", "b"], NAMES[:1])
     assert answer.reading.is_degraded
     assert answer.reading.columns[0].texts == [b"0.1", b"0.1"]
+
+
+async def test_all_tiers_together_have_so_much_time() -> None:
+    """As much as requests have, or as the caller says, be it more or less."""
+    first, second = FakeTier("first", {}), FakeTier("second", {})
+    store = await _store(first, second)
+    await store.read(["a"], NAMES[:1])
+    asked = Deadline(50.0)
+    await store.read(["a"], NAMES[:1], deadline=asked)
+    [common, callers] = first.deadlines
+    assert second.deadlines == [common, callers]
+    assert callers is asked
+    assert 0 < common.limit(50.0) <= 20.0
 
 
 async def test_a_stale_value_is_served_and_told_of() -> None:

@@ -62,7 +62,9 @@ def test_each_rule_that_nothing_fits_is_named(path: Path) -> None:
 async def test_what_is_wrong_is_said_once(path: Path) -> None:
     """Until it is something else; the gauges tell as long as it lasts."""
     deployed = [CATALOG]
-    catalog = CatalogCache(lambda: deployed[0], interval=timedelta(hours=1))
+    catalog = CatalogCache(
+        lambda: deployed[0], interval=timedelta(hours=1), limit=timedelta(hours=1)
+    )
     metrics, rules = MetricRegistry(), RulesCache(path)
     watch = RulesWatch(rules, catalog, RulesInstruments(metrics), interval=timedelta(hours=1))
     with capture_logs() as logged:
@@ -87,7 +89,7 @@ async def test_what_is_wrong_is_said_once(path: Path) -> None:
 
 def test_a_rejected_file_is_said_once(path: Path) -> None:
     """And what it said before is followed, since when it was read."""
-    catalog = CatalogCache(lambda: CATALOG, interval=timedelta(hours=1))
+    catalog = CatalogCache(lambda: CATALOG, interval=timedelta(hours=1), limit=timedelta(hours=1))
     metrics, rules = MetricRegistry(), RulesCache(path)
     watch = RulesWatch(rules, catalog, RulesInstruments(metrics), interval=timedelta(hours=1))
     before = rules.current, rules.loaded_at

@@ -60,8 +60,9 @@ async def _shadows(
 ) -> Shadows:
     path = folder / "rules.yaml"
     path.write_text(rules)
+    hour = timedelta(hours=1)
     catalog = CatalogCache(
-        lambda: Catalog(features=gather_features(), services={}), interval=timedelta(hours=1)
+        lambda: Catalog(features=gather_features(), services={}), interval=hour, limit=hour
     )
     await catalog.refresh()
     return Shadows(

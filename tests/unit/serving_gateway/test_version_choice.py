@@ -45,7 +45,7 @@ async def _choice(
     path = folder / "rules.yaml"
     path.write_text(yaml.safe_dump(rules))
     deployed = Catalog(features=gather_features(), services={})
-    catalog = CatalogCache(lambda: deployed, interval=timedelta(hours=1))
+    catalog = CatalogCache(lambda: deployed, interval=timedelta(hours=1), limit=timedelta(hours=1))
     await catalog.refresh()
     return VersionChoice(catalog, RulesCache(path), digest or LogDigest())
 

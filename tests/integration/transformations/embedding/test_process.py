@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,20 @@ def start(tmp_path: Path) -> Iterator[Start]:
     made: list[EmbeddingProcess] = []
 
     def start_process(
-        body: str, *, timeout_seconds: float = 20.0, progress: Progress = lambda _done, _all: None
+        body: str,
+        *,
+        timeout_seconds: float = 20.0,
+        warm_timeout_seconds: float | None = None,
+        progress: Progress = lambda _done, _all: None,
     ) -> EmbeddingProcess:
-        command = script(tmp_path, body)
-        made.append(EmbeddingProcess(command, timeout_seconds=timeout_seconds, progress=progress))
+        made.append(
+            EmbeddingProcess(
+                script(tmp_path, body),
+                timeout_seconds=timeout_seconds,
+                warm_timeout_seconds=warm_timeout_seconds,
+                progress=progress,
+            )
+        )
         return made[-1]
 
     yield start_process
@@ -107,6 +118,44 @@ def test_a_process_that_hangs_is_ended(start: Start, tmp_path: Path) -> None:
     with pytest.raises(EmbeddingUnavailable, match=r"did not answer within 2 s"):
         embed(["x" * 100_000] * 64)
     assert embed(["a"])[0, 0] == 1
+
+
+def test_only_the_first_answer_may_take_as_long_as_a_start(start: Start) -> None:
+    """One that has answered before is given up sooner."""
+    embed = start(
+        "import time\nanswer(sys.stdin.readline())\ntime.sleep(600)",
+        timeout_seconds=600.0,
+        warm_timeout_seconds=0.1,
+    )
+    assert embed(["a"])[0, 0] == 1
+    with pytest.raises(EmbeddingUnavailable, match=r"within 0.1 s"):
+        embed(["b"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "import time; time.sleep(600)",
+        # What it has started holds its pipes, too.
+        "import subprocess; subprocess.run(['sleep', '600'])",
+    ],
+)
+def test_closing_does_not_wait_for_an_answer(start: Start, tmp_path: Path, body: str) -> None:
+    """Neither does the call under way, nor one that comes later; no process is left."""
+    asked = tmp_path / "asked"
+    embed = start(
+        f"sys.stdin.readline()\nopen({str(asked)!r}, 'w').close()\n{body}", timeout_seconds=600.0
+    )
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(embed, ["a"]) for _ in range(2)]
+        while not asked.exists():
+            time.sleep(0.01)
+        asked.unlink()
+        embed.close()
+        for call in calls:
+            with pytest.raises(EmbeddingUnavailable, match="has been closed"):
+                call.result(timeout=60)
+    assert not asked.exists()
 
 
 @pytest.mark.parametrize(

@@ -85,13 +85,51 @@ async def test_a_failure_is_told_to_all_who_wait_and_not_remembered() -> None:
     """Nothing is taken for absent that could not be looked up."""
     source = Source("a")
     source.error = StoreUnavailable("it is down")
-    source.is_open.set()
     flights = _flights(source)
     column = Column(FEATURE, ["a"])
-    results = await asyncio.gather(*[flights.read([column])] * 1, return_exceptions=True)
-    assert [type(result) for result in results] == [StoreUnavailable]
+    waiting = [asyncio.create_task(flights.read([column])) for _ in range(3)]
+    await asyncio.sleep(0)
+    source.is_open.set()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(result) for result in results] == [StoreUnavailable] * 3
+    assert source.asked == [["a"]]
     source.error = None
+    assert not flights.are_absent([column])
     assert _texts(await flights.read([column])) == [[b"a"]]
+
+
+async def test_a_fetch_that_takes_too_long_is_forgotten() -> None:
+    """Even one that does not let go when it is told to: the next who asks has a new one."""
+    source = Source("a")
+    is_gone = asyncio.Event()
+
+    async def stuck(columns: Sequence[Column]) -> list[Found]:
+        try:
+            return await source.fetch(columns)
+        except asyncio.CancelledError:
+            await is_gone.wait()  # as a driver of a dead connection does
+            raise
+
+    flights = Flights(stuck, absent_seconds=60.0, absent_count=10, limit_seconds=0.01)
+    column = Column(FEATURE, ["a"])
+    with pytest.raises(StoreUnavailable, match="too long"):
+        await flights.read([column])
+    source.is_open.set()
+    assert _texts(await flights.read([column])) == [[b"a"]]
+    assert source.asked == [["a"], ["a"]]
+    is_gone.set()
+
+
+async def test_it_is_known_what_is_absent() -> None:
+    """All of it, or a fetch may find something."""
+    source = Source("a")
+    source.is_open.set()
+    flights = _flights(source)
+    nobody = Column(FEATURE, ["nobody"])
+    assert not flights.are_absent([nobody])
+    await flights.read([Column(FEATURE, ["a", "nobody"])])
+    assert flights.are_absent([nobody])
+    assert not flights.are_absent([nobody, Column(FEATURE, ["a"])])
 
 
 async def test_a_fetch_outlives_who_asked() -> None:

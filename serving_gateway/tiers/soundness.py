@@ -1,0 +1,38 @@
+"""Texts that stores hold and that are no values: they are missing, each for itself."""
+
+from collections.abc import Sequence
+
+from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.stores.json_checks import unsound_rows
+from serving_gateway.instrumentation import Instruments
+from serving_gateway.log_digest import LogDigest
+
+
+class SoundTexts:
+    """
+    Passes on the texts of a tier that are values.
+
+    Answers are spliced from them, so one that is no JSON would spoil a whole answer.
+
+    Args:
+        tier: Whose texts, for logs and metrics.
+        instruments: Count those that are none.
+        digest: Logs them.
+    """
+
+    def __init__(self, tier: str, instruments: Instruments, digest: LogDigest) -> None:
+        self._tier = tier
+        self._instruments = instruments
+        self._digest = digest
+
+    def of(self, feature: FeatureVersion, texts: Sequence[bytes | None]) -> Sequence[bytes | None]:
+        """Return a feature version's texts, with None for those that are no values of it."""
+        rows = unsound_rows(feature, texts)
+        if not rows:
+            return texts
+        self._instruments.count_corrupt(feature, self._tier, len(rows))
+        self._digest.add("corrupt_values", len(rows), tier=self._tier, feature=feature.reference)
+        sound = list(texts)
+        for row in rows:
+            sound[row] = None
+        return sound
