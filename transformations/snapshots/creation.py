@@ -13,14 +13,9 @@ from foundation.errors import ConfigurationError, JobAlreadyRunning
 from foundation.postgres import advisory_lock, connect
 from foundation.settings import Settings
 from transformations.engines.postgres import PostgresEngine
-from transformations.snapshots.manifest import (
-    Manifest,
-    SnapshotFile,
-    day_folder,
-    file_path,
-    midnight,
-)
+from transformations.snapshots.manifest import Manifest, day_folder, midnight
 from transformations.snapshots.storage import Storage
+from transformations.value_files import ValueFile, value_path
 
 _ROWS_PER_GROUP = 131_072
 
@@ -93,8 +88,8 @@ def snapshot_schema(feature: FeatureVersion) -> pa.Schema:
 
 def _write(
     engine: PostgresEngine, storage: Storage, feature: FeatureVersion, day: date
-) -> SnapshotFile:
-    folder, path = day_folder(day), file_path(feature)
+) -> ValueFile:
+    folder, path = day_folder(day), value_path(feature.feature_name, feature.version)
     storage.filesystem.create_dir(storage.path(folder, path).rpartition("/")[0], recursive=True)
     row_count = 0
     with pq.ParquetWriter(
@@ -108,7 +103,7 @@ def _write(
             writer.write_table(_typed(feature, rows))
             row_count += rows.num_rows
     sha256, byte_count = storage.digest(folder, path)
-    return SnapshotFile(feature.reference, path, row_count, byte_count, sha256)
+    return ValueFile(feature.reference, path, row_count, byte_count, sha256)
 
 
 def _typed(feature: FeatureVersion, rows: pa.Table) -> pa.Table:
