@@ -1,7 +1,5 @@
 """The ASOF join: of each entity row, the newest value that counts for it. Nothing here reads."""
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,16 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_repo.history.entity_rows import INSTANT
-from foundation.errors import ConfigurationError
+from feature_repo.history.scratch import query
 
 _MICROSECOND = timedelta(microseconds=1)
-# DuckDB can't tell how many rows an Arrow table has, takes them for few, and then compares all
-# pairs; 0 forbids it. It may not fetch extensions either.
-_OPTIONS: dict[str, bool | int] = {
-    "asof_loop_join_threshold": 0,
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
 
 # Both sides: entity int32, and instants as microseconds int64, which compare without time zones.
 _NEWEST = """
@@ -73,24 +64,6 @@ class AsofJoin:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
-    @classmethod
-    @contextlib.contextmanager
-    def open(cls, *, memory_megabytes: int, folder: str) -> Iterator["AsofJoin"]:
-        """
-        Start DuckDB.
-
-        Args:
-            memory_megabytes: Most memory that it takes.
-            folder: For what does not fit.
-        """
-        config: dict[str, str | bool | int | float | list[str]] = {
-            **_OPTIONS,
-            "memory_limit": f"{memory_megabytes}MiB",
-            "temp_directory": folder,
-        }
-        with duckdb.connect(config=config) as connection:
-            yield cls(connection)
-
     def newest(
         self,
         codes: pa.Array,
@@ -127,20 +100,14 @@ class AsofJoin:
         for name in columns:
             place = candidates.schema.get_field_index(name)
             candidates = candidates.set_column(place, name, candidates[name].cast(pa.int64()))
-        self._connection.register("entity_rows", entity_rows)
-        self._connection.register("candidates", candidates)
         values = _EACH_WHEN_KNOWN if known_then else _EACH_AT_ITS_TIMESTAMP
-        try:
-            rows = self._connection.execute(
-                _NEWEST.format(values=values), {"look_back": look_back // _MICROSECOND}
-            ).to_arrow_table()
-        except duckdb.OutOfMemoryException as error:
-            raise ConfigurationError(
-                f"DuckDB: {error}", hint="Raise FEATURE_STORE_DUCKDB_MEMORY_MEGABYTES."
-            ) from error
-        finally:
-            self._connection.unregister("entity_rows")
-            self._connection.unregister("candidates")
+        rows = query(
+            self._connection,
+            _NEWEST.format(values=values),
+            {"look_back": look_back // _MICROSECOND},
+            entity_rows=entity_rows,
+            candidates=candidates,
+        )
         return _in_order(rows.combine_chunks(), len(codes))
 
 

@@ -1,11 +1,9 @@
 """Columns of feature values for entity rows: read, join, and compute what is not stored."""
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -16,14 +14,15 @@ from feature_repo.history.columns import FeatureColumn, WantedColumn, Watermark
 from feature_repo.history.entity_rows import INSTANT, EntityCodes, EntityRows
 from feature_repo.history.extensions import Extensions, KnownValues
 from feature_repo.history.reading_ahead import read_ahead
+from feature_repo.history.scratch import open_scratch
 from feature_repo.history.slices import SliceReader, Window
+from feature_repo.history.stored import StoredValues
 from feature_repo.history.terms import Terms
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
 from feature_repo.stores.json_values import VALUE_TYPES, decode
-from feature_repo.stores.partitions import gaps
+from feature_repo.stores.keys import key_columns
 from foundation.settings import Settings
 
-_MICROSECOND = timedelta(microseconds=1)
 # PostgreSQL works out the values of one reader on one processor.
 _READERS = 2
 _PARSED = (FeatureType.VECTOR, FeatureType.MAP)
@@ -35,7 +34,8 @@ class HistoricalValues:
 
     Args:
         settings: Say where everything is.
-        reader: Of stored values.
+        reader: Of what PostgreSQL holds.
+        stored: What is stored, wherever it is, of the reader's state.
         join: Matches them with rows.
         terms: Which values count.
         extensions: For what PostgreSQL does not hold.
@@ -46,6 +46,7 @@ class HistoricalValues:
         self,
         settings: Settings,
         reader: SliceReader,
+        stored: StoredValues,
         join: AsofJoin,
         terms: Terms,
         extensions: Extensions,
@@ -54,10 +55,10 @@ class HistoricalValues:
         self._settings = settings
         self._timeout_seconds = timeout_seconds
         self._reader = reader
+        self._stored = stored
         self._join = join
         self._terms = terms
         self._extensions = extensions
-        self._months = reader.months()
 
     @classmethod
     @contextlib.contextmanager
@@ -77,10 +78,11 @@ class HistoricalValues:
         """
         with (
             SliceReader.open(settings, timeout_seconds=timeout_seconds) as reader,
-            tempfile.TemporaryDirectory(prefix="asof-") as folder,
-            AsofJoin.open(memory_megabytes=settings.duckdb_memory_megabytes, folder=folder) as join,
+            open_scratch(memory_megabytes=settings.duckdb_memory_megabytes) as scratch,
         ):
-            yield cls(settings, reader, join, terms, extensions, timeout_seconds)
+            stored = StoredValues(settings, reader, scratch, extensions.older_values)
+            join = AsofJoin(scratch)
+            yield cls(settings, reader, stored, join, terms, extensions, timeout_seconds)
 
     def columns(
         self,
@@ -113,6 +115,22 @@ class HistoricalValues:
                 columns.append(self._column(asked, each, tables))
                 progress(each)
             return columns
+
+    def stored_rows(self, features: Sequence[FeatureVersion], window: Window) -> EntityRows:
+        """
+        Return the entities and instants of a window for which a value is stored.
+
+        Args:
+            features: Of one entity; a value of any of them counts.
+            window: Event timestamps that count.
+
+        Returns:
+            Rows of event_timestamp and the join keys, each once, in order.
+        """
+        found, keys = self._stored.instants(features, window), features[0].join_keys
+        columns = dict(zip(keys, key_columns(found["entity_id"], len(keys)), strict=True))
+        rows = pa.table({"event_timestamp": found["timestamp"], **columns})
+        return EntityRows.from_arrow(rows.sort_by([(n, "ascending") for n in rows.column_names]))
 
     def query(self, statement: str) -> pa.Table:
         """Return the rows of a query, of the same state as the values."""
@@ -189,30 +207,17 @@ class HistoricalValues:
     def _reading(
         self, asked: "_Asked", feature: FeatureVersion, join_keys: tuple[str, ...]
     ) -> Callable[[SliceReader], list[pa.Table]]:
-        """Return what reads what each place holds; of one timestamp, the last one's counts."""
+        """Return what reads the history and the latest values; of one timestamp, these count."""
         bounds, ids = asked.rows.bounds(), asked.entities(join_keys).ids
         if bounds is None or not feature.serving_location:
             return lambda _: []
         window = Window(bounds[0] - feature.look_back, bounds[1])
 
         def read(reader: SliceReader) -> list[pa.Table]:
-            older = [
-                self._extensions.older_values.read(
-                    self._settings,
-                    feature,
-                    ids=ids,
-                    start=start,
-                    end=end,
-                    known_at=self._terms.known_at,
-                )
-                for start, end in gaps(
-                    self._months, start=window.start, end=window.end + _MICROSECOND
-                )
-            ]
-            kept = reader.history(feature, ids, window, self._terms)
+            history = self._stored.history(feature, ids, window, self._terms, reader=reader)
             if self._terms.history_only:
-                return [*older, kept]
-            return [*older, kept, reader.latest(feature, ids, window, self._terms)]
+                return [history]
+            return [history, reader.latest(feature, ids, window, self._terms)]
 
         return read
 

@@ -12,8 +12,15 @@ import pyarrow.compute as pc
 
 from feature_repo.history.terms import Terms
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
-from feature_repo.stores.partitions import PARTITIONS, Month, month
-from feature_repo.stores.sql import Slice, count_latest_query, history_query, latest_query
+from feature_repo.stores.archived_parts import ARCHIVED_PARTS, ArchivedPart, archived_part
+from feature_repo.stores.partitions import HOLD_MONTHS, PARTITIONS, Month, month
+from feature_repo.stores.sql import (
+    Slice,
+    count_latest_query,
+    history_query,
+    latest_query,
+    versions_query,
+)
 from foundation.arrow_postgres import ArrowConnection, connect_arrow
 from foundation.errors import ContractViolation, StoreUnavailable
 from foundation.settings import Settings
@@ -71,13 +78,15 @@ class SliceReader:
             StoreUnavailable: PostgreSQL can't be reached.
         """
         with connect_arrow(settings) as connection:
-            with connection.cursor() as cursor:
+            with connection.cursor() as cursor, _translated_errors():
                 for statement in _SESSION:
                     cursor.execute(statement)
-                if state is not None:
-                    cursor.execute(f"SET TRANSACTION SNAPSHOT '{state}'")
                 if timeout_seconds is not None:
                     cursor.execute(f"SET LOCAL statement_timeout = {timeout_seconds * 1_000:.0f}")
+                if state is None:
+                    cursor.execute(HOLD_MONTHS)
+                else:  # whose reader holds them
+                    cursor.execute(f"SET TRANSACTION SNAPSHOT '{state}'")
             yield cls(connection)
 
     def query(self, statement: str) -> pa.Table:
@@ -98,8 +107,11 @@ class SliceReader:
 
     def months(self) -> list[Month]:
         """Return the months of the history that PostgreSQL holds."""
-        found = self.query(PARTITIONS)
-        return [month(row["name"], row["bounds"]) for row in found.to_pylist()]
+        return [month(*row.values()) for row in self.query(PARTITIONS).to_pylist()]
+
+    def archived_parts(self) -> list[ArchivedPart]:
+        """Return the parts of months that PostgreSQL has dropped, ascending."""
+        return [archived_part(*row.values()) for row in self.query(ARCHIVED_PARTS).to_pylist()]
 
     def history(
         self, feature: FeatureVersion, ids: pa.Array | None, window: Window, terms: Terms
@@ -119,6 +131,16 @@ class SliceReader:
         """
         wanted = self._slice(feature, ids, window, terms)
         return _typed(self.query(history_query(wanted, known_then=terms.known_then)), feature)
+
+    def versions(self, feature: FeatureVersion, ids: pa.Array | None, window: Window) -> pa.Table:
+        """
+        Return all that the history ever said; see `history`.
+
+        Returns:
+            entity_id, value, timestamp, created, replaced; the last is null of what it says now.
+        """
+        wanted = self._slice(feature, ids, window, Terms(known_then=True))
+        return _typed(self.query(versions_query(wanted)), feature)
 
     def stream(self, feature: FeatureVersion, window: Window) -> Iterator[pa.Table]:
         """Yield what `history` returns of all that is known now, some megabytes a time."""
@@ -146,7 +168,7 @@ class SliceReader:
             entity_table=self._entity_table(ids)
             if ids is not None and self._are_few(feature, ids)
             else None,
-            with_created=terms.known_at is not None or terms.known_then,
+            with_created=terms.asks_when_created,
         )
 
     def _are_few(self, feature: FeatureVersion, ids: pa.Array) -> bool:

@@ -25,6 +25,11 @@ class Terms:
     known_then: bool = False
     history_only: bool = False
 
+    @property
+    def asks_when_created(self) -> bool:
+        """Whether it matters when a value was written."""
+        return self.known_at is not None or self.known_then
+
 
 _TERMS: ContextVar[Terms] = ContextVar("terms", default=Terms())  # noqa: B039 - it is frozen
 

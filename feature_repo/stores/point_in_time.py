@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import pyarrow as pa
 from feast import FeatureView
@@ -12,11 +11,11 @@ from feature_repo.history.columns import WantedColumn, joined
 from feature_repo.history.entity_rows import EntityRows
 from feature_repo.history.extensions import Extensions
 from feature_repo.history.retrieval import HistoricalValues
+from feature_repo.history.slices import Window
 from feature_repo.history.terms import Terms
 from feature_repo.registry.metadata import FeatureVersion, view_name_of
 from feature_repo.registry.views import feature_version
-from feature_repo.stores.sql import stored_instants_query
-from foundation.errors import ContractViolation, DefinitionError
+from foundation.errors import DefinitionError
 from foundation.settings import Settings
 
 
@@ -30,14 +29,15 @@ class Retrieval:
         extensions: For what PostgreSQL does not hold.
         terms: Which values count.
         wanted: The columns of features, in order.
-        entities: What they are joined to: rows, or SQL that gives them.
+        entities: What they are joined to: rows, SQL that gives them, or all that is stored of a
+            time.
     """
 
     settings: Settings
     extensions: Extensions
     terms: Terms
     wanted: Sequence[WantedColumn]
-    entities: EntityRows | str
+    entities: EntityRows | Window | str
     _rows: EntityRows | None = field(default=None, init=False)
 
     def run(self, timeout_seconds: float | None = None) -> pa.Table:
@@ -58,6 +58,8 @@ class Retrieval:
     def _entity_rows(self, values: HistoricalValues) -> EntityRows:
         if isinstance(self.entities, EntityRows):
             return self.entities
+        if isinstance(self.entities, Window):
+            return values.stored_rows([each.feature for each in self.wanted], self.entities)
         statement = self.entities.strip().rstrip(";")
         # What a user gives as SQL is executed as it is, as in Feast's own stores.
         found = values.query(f"SELECT * FROM ({statement}) AS entity_rows")  # noqa: S608
@@ -106,21 +108,6 @@ def wanted_columns(
             )
         )
     return columns
-
-
-def stored_instants(wanted: Sequence[WantedColumn], start: datetime, end: datetime) -> str:
-    """
-    Return SQL of the entity rows for which a value was stored in a time.
-
-    Raises:
-        ContractViolation: The features are of different entities.
-    """
-    if len({column.feature.join_keys for column in wanted}) > 1:
-        raise ContractViolation(
-            "features of different entities have no entity rows in common",
-            hint="Give entity_df, or ask for one entity's features at a time.",
-        )
-    return stored_instants_query([column.feature for column in wanted], start=start, end=end)
 
 
 def _version(view: FeatureView) -> FeatureVersion | None:

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 # Triggers, so that nobody who writes products can forget it, and with the rights of whoever owns
 # the table, so that nobody needs more than before. A text that stays is not written again: products

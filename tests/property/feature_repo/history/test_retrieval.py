@@ -21,14 +21,14 @@ from feature_repo.stores.keys import escape
 from foundation.postgres import connect
 from foundation.settings import Settings
 from tests.property.feature_repo.history.oracle import Written, known_value, store
+from transformations.archives.reading import ArchivedValues
 from transformations.on_demand.history import PastComputations
-from transformations.snapshots.history import SnapshotValues
 
 FEATURES = {feature.reference: feature for feature in gather_features()}
 # Numbers are joined as they are, maps by their place among all texts.
 FLOAT = FEATURES["popularity_score==1.0.0"]
 MAP = FEATURES["popularity_score==2.0.0"]
-EXTENSIONS = Extensions(older_values=SnapshotValues(), computations=PastComputations())
+EXTENSIONS = Extensions(older_values=ArchivedValues(), computations=PastComputations())
 START = datetime(2026, 5, 31, 22, tzinfo=UTC)  # so that a month ends amid the history
 STEP = timedelta(minutes=5)  # both parts of the look-back are multiples of it
 
