@@ -178,13 +178,17 @@ class Settings(BaseSettings):
         default=(60.0, 300.0, 900.0), description="Waits before each retry of a transient error."
     )
     snapshot_url: str | None = Field(
-        default=None, description="Folder of snapshots, as file:// or s3://; unset: in data_dir."
+        default=None,
+        description="Folder of snapshots and archive, as file:// or s3://; unset: in data_dir.",
     )
     snapshot_retention_days: int = Field(
         default=365, ge=1, description="How long snapshots are kept."
     )
     history_retention_days: int = Field(
         default=180, ge=32, description="How long PostgreSQL keeps the history of values."
+    )
+    archive_retention_days: int | None = Field(
+        default=None, ge=32, description="How long the archive keeps it then; unset: for ever."
     )
     run_retention_days: int = Field(
         default=90, ge=7, description="How long records of runs are kept that nothing looks at."
@@ -273,6 +277,13 @@ class Settings(BaseSettings):
             present = [name for name in names if name not in missing]
             if missing and present:
                 raise ValueError(f"{_variables(present)} needs {_variables(missing)}, too")
+        return self
+
+    @model_validator(mode="after")
+    def _check_that_archives_are_kept(self) -> "Settings":
+        days, least = self.archive_retention_days, self.history_retention_days
+        if days is not None and days < least:
+            raise ValueError(f"{_variables(['archive_retention_days'])} must be at least {least}")
         return self
 
     @field_validator("embedding_command")

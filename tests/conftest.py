@@ -21,6 +21,7 @@ from foundation.settings import Settings, load_settings
 
 _TABLES = (
     "events, products, product_texts, users, feature_values, feature_latest, replaced_values, "
+    "archived_parts, "
     "computation_runs, incremental_states, incremental_totals, api_keys, feature_use, "
     "metric_totals, drift_baselines, drift_measurements"
 )

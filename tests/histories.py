@@ -80,7 +80,8 @@ def store(
         written: Values.
         empty: Whether what the tables hold is deleted first.
     """
-    for table in ("feature_values", "feature_latest", "replaced_values") if empty else ():
+    tables = ("feature_values", "feature_latest", "replaced_values", "archived_parts")
+    for table in tables if empty else ():
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of tables
     for start in {w.timestamp.strftime("%Y-%m-01") for w in written}:
         first = datetime.fromisoformat(start)

@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from types import ModuleType
 
@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
-from feature_repo.stores.sql import known_values_query
+from feature_repo.stores.sql import dropped_table, known_values_query
 from foundation.errors import DefinitionError
 from transformations.code_form import code_form
 from transformations.jobs import Job
@@ -86,9 +86,23 @@ def check_sources(feature: FeatureVersion) -> None:
         )
 
 
-def dependency_queries(job: Job, *, as_of: datetime) -> dict[str, str]:
-    """Return SQL, by table name, of the values that a job depends on, as known at an instant."""
-    return {known.view_name: known_values_query(known, as_of=as_of) for known in job.dependencies}
+def dependency_queries(
+    job: Job, *, as_of: datetime, dropped: Collection[str] = ()
+) -> dict[str, str]:
+    """
+    Return SQL, by table name, of the values that a job depends on, as known at an instant.
+
+    Args:
+        job: What depends.
+        as_of: The instant.
+        dropped: Names of the tables of values that PostgreSQL has dropped.
+    """
+    return {
+        known.view_name: known_values_query(
+            known, as_of=as_of, with_dropped=dropped_table(known) in dropped
+        )
+        for known in job.dependencies
+    }
 
 
 def known_values(feature: FeatureVersion) -> ir.Table:

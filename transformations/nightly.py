@@ -1,4 +1,6 @@
-"""What is done after each midnight: make its snapshot, and remove what is old enough."""
+"""What is done after each midnight: make its snapshot, and put away what is old enough."""
+
+from dataclasses import asdict
 
 import structlog
 
@@ -8,6 +10,7 @@ from foundation import clock
 from foundation.postgres import connect
 from foundation.settings import Settings
 from transformations import retention
+from transformations.archives.storage import Archive
 from transformations.run_retention import remove_old_runs
 from transformations.selection import snapshot_features
 from transformations.snapshots import creation
@@ -18,9 +21,10 @@ _log = structlog.get_logger()
 
 def keep_snapshots(settings: Settings) -> None:
     """
-    Make the snapshot of the last midnight, and remove what is old enough.
+    Make the snapshot of the last midnight, and put away what is old enough.
 
-    That is snapshots, months of the history, records of runs, and the values of retired versions.
+    Old months of the history move to the archive. Old snapshots, what the archive need not keep,
+    records of old runs, and the values of retired versions are removed.
 
     Raises:
         StoreUnavailable: PostgreSQL or the storage of snapshots can't be reached.
@@ -41,8 +45,11 @@ def keep_snapshots(settings: Settings) -> None:
     ):
         storage.remove(day)
         _log.info("snapshot_removed", day=str(day))
-    for state in retention.drop_partitions(settings, storage, now=now, dry_run=False):
-        _log.info("month_considered", month=state.name, dropped=state.dropped, reason=state.reason)
+    archive = Archive.open(settings)
+    for state in retention.archive_months(settings, archive, now=now, dry_run=False):
+        _log.info("month_considered", **asdict(state))
+    for part in retention.remove_archives(settings, archive, now=now, dry_run=False):
+        _log.info("archived_month_removed", month=part.month_name, part=part.name)
     with connect(settings) as connection:
         count = remove_old_runs(connection, settings, now=now, dry_run=False)
     _log.info("runs_removed", count=count)

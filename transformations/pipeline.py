@@ -14,8 +14,10 @@ from foundation.postgres import Connection, connect
 from foundation.settings import Settings
 from foundation.tracing import span
 from transformations import incremental, publishing, runs
+from transformations.archives.thawing import hold_dropped
 from transformations.computing import Computed, compute
 from transformations.embedding.process import open_embedder
+from transformations.engines import Engine
 from transformations.engines.postgres import PostgresEngine
 from transformations.engines.selection import open_engine
 from transformations.engines.sources import Sources
@@ -209,8 +211,7 @@ def _check_inputs(
         max_age_seconds=None if attempt.backfill else settings.input_freshness_seconds,
         past=() if options.accept_change else past,
     )
-    queries = dependency_queries(job, as_of=as_of)
-    with open_engine(settings, options.engine, options.sources, queries) as engine:
+    with _open_engine(settings, attempt, options) as engine:
         profiles, checks = check_inputs(gate, engine, job, limits)
     runs.record_inputs(connection, attempt, profiles)
     _record(connection, attempt, [feature.reference for feature in job.features], checks)
@@ -232,11 +233,20 @@ def _compute(
         if state is None
         else incremental.incremental_expression(job, state, as_of=as_of)
     )
-    queries = dependency_queries(job, as_of=as_of)
-    with open_engine(settings, options.engine, options.sources, queries) as engine:
+    with _open_engine(settings, attempt, options) as engine:
         extracted = engine.execute(expression)
     with open_embedder(settings) as embed:
         return compute(job, extracted, as_of=as_of, embed=embed)
+
+
+@contextlib.contextmanager
+def _open_engine(settings: Settings, attempt: runs.Run, options: Options) -> Iterator[Engine]:
+    """Open the engine over what was known at the instant, whether PostgreSQL has it still."""
+    job, as_of = attempt.job, attempt.as_of
+    with hold_dropped(settings, job.dependencies, as_of=as_of) as tables:
+        queries = dependency_queries(job, as_of=as_of, dropped=tables)
+        with open_engine(settings, options.engine, options.sources, queries, tables) as engine:
+            yield engine
 
 
 def _check_outputs(

@@ -1,37 +1,56 @@
-"""Drop what is older than it must be kept: snapshots, and partitions of the history."""
+"""What is older than it must be kept: old snapshots go, old months move to the archive."""
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import LiteralString
 
+import stamina
 from psycopg import errors, sql
 
+from feature_repo.stores.archived_parts import (
+    ArchivedPart,
+    archived_parts,
+    record,
+    record_removal,
+)
 from feature_repo.stores.partitions import Month, months
-from foundation.postgres import Connection, connect
+from foundation.errors import JobAlreadyRunning
+from foundation.postgres import Connection, advisory_lock, connect
 from foundation.settings import Settings
-from transformations.snapshots.manifest import midnight
+from transformations.archives.storage import Archive
+from transformations.archives.writing import write
 from transformations.snapshots.storage import Storage
-from transformations.snapshots.verification import verify
 
-# Jobs write to the history all the time; they must not queue behind a wait for its lock.
+# Jobs write to the history all the time; they must not queue behind a wait for its lock. Who reads
+# it for long, for a training set or a snapshot, is done within minutes.
 _LOCK_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '5s'"
+_ATTEMPTS = 20
+_WAIT_SECONDS = 20.0
+# Who has written to the month has ended; who wants to, waits. Reading goes on.
+_FREEZE = "LOCK TABLE {month} IN SHARE MODE"
+_FORGET_REPLACED = 'DELETE FROM replaced_values WHERE "timestamp" >= %s AND "timestamp" < %s'
+_DETACH = "ALTER TABLE feature_values DETACH PARTITION {month}"
+_DROP = "DROP TABLE {month}"
 
 
 @dataclass(frozen=True)
-class PartitionState:
+class MonthState:
     """
-    What becomes of an old partition.
+    What becomes of an old month.
 
     Attributes:
         name: Of the partition.
-        dropped: Whether it is gone, or would be.
+        dropped: Whether PostgreSQL has dropped it, or would.
         reason: Why it was kept; empty if it was dropped.
+        row_count: Values that were archived, replaced ones too.
     """
 
     name: str
     dropped: bool
     reason: str
+    row_count: int = 0
 
 
 def expired_snapshots(storage: Storage, *, today: date, retention_days: int) -> list[date]:
@@ -40,71 +59,117 @@ def expired_snapshots(storage: Storage, *, today: date, retention_days: int) -> 
     return [day for day in storage.days() if day < oldest]
 
 
-def drop_partitions(
-    settings: Settings, storage: Storage, *, now: datetime, dry_run: bool
-) -> list[PartitionState]:
+def archive_months(
+    settings: Settings,
+    archive: Archive,
+    *,
+    now: datetime,
+    dry_run: bool,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> list[MonthState]:
     """
-    Drop the months of the history that are older than it must be kept.
+    Move the months of the history to the archive that PostgreSQL need not keep any more.
 
-    A month goes only if every midnight at which its values were known has a snapshot that
-    verifies.
+    A month is dropped once all of it has been written to the archive and read back, in a
+    transaction in which nobody else can write to it. It may be cut off at any point.
 
     Args:
-        settings: Where the history is, and how long it is kept.
-        storage: Where snapshots are.
+        settings: Where the history is, and how long PostgreSQL keeps it.
+        archive: Where it goes.
+        now: Current instant.
+        dry_run: Only tell what would be done.
+        on_progress: Called with each reference that is written.
+
+    Returns:
+        What becomes of each month that is old enough.
+
+    Raises:
+        JobAlreadyRunning: Another process is at it.
+        StoreUnavailable: A store can't be reached, or what was written can't be read back.
+    """
+    oldest = now - timedelta(days=settings.history_retention_days)
+    with (
+        connect(settings, autocommit=True) as connection,
+        advisory_lock(connection, "archive") as is_held,
+    ):
+        if not is_held:
+            raise JobAlreadyRunning("months are being archived by another process")
+        old = [month for month in months(connection) if month.end <= oldest]
+        if dry_run:
+            return [MonthState(month.name, dropped=True, reason="") for month in old]
+        return [_move(connection, settings, archive, month, now, on_progress) for month in old]
+
+
+def remove_archives(
+    settings: Settings, archive: Archive, *, now: datetime, dry_run: bool
+) -> list[ArchivedPart]:
+    """
+    Remove the parts of the archive that are older than it must be kept.
+
+    Args:
+        settings: Where PostgreSQL is, and how long the archive is kept.
+        archive: Where it is.
         now: Current instant.
         dry_run: Only tell what would be done.
 
     Returns:
-        What becomes of each month that is old enough.
+        What was removed, or would be.
+
+    Raises:
+        StoreUnavailable: A store can't be reached.
     """
-    oldest = now - timedelta(days=settings.history_retention_days)
-    states = []
+    if settings.archive_retention_days is None:
+        return []
+    oldest = now - timedelta(days=settings.archive_retention_days)
     with connect(settings, autocommit=True) as connection:
-        for month in months(connection):
-            if month.end > oldest:
-                continue
-            reason = _reason_to_keep(connection, storage, month.name, month.end)
-            if not reason and not dry_run:
-                reason = _drop(connection, month)
-            states.append(PartitionState(month.name, dropped=not reason, reason=reason))
-    return states
+        old = [
+            part
+            for part in archived_parts(connection)
+            if part.removed_at is None and part.month.end <= oldest
+        ]
+        for part in old if not dry_run else ():
+            archive.remove(part)
+            record_removal(connection, part)
+    return old
 
 
-def _reason_to_keep(connection: Connection, storage: Storage, name: str, end: datetime) -> str:
-    row = connection.execute(
-        sql.SQL('SELECT min("timestamp"), max("timestamp") FROM {}').format(sql.Identifier(name))
-    ).fetchone()
-    if row is None or row[0] is None:
-        return ""
-    days = _midnights(row[0], min(row[1] + timedelta(days=1), end))
-    problems = [problem for day in days for problem in verify(storage, day)]
-    return "; ".join(problems[:3]) + ("; ..." if len(problems) > 3 else "")  # noqa: PLR2004 - a few will do
-
-
-def _midnights(first: datetime, last: datetime) -> Sequence[date]:
-    """Return the days that start in [first, last]."""
-    day = first.date() if midnight(first.date()) == first else first.date() + timedelta(days=1)
-    days = []
-    while midnight(day) <= last:
-        days.append(day)
-        day += timedelta(days=1)
-    return days
-
-
-def _drop(connection: Connection, month: Month) -> str:
-    table = sql.Identifier(month.name)
+def _move(
+    connection: Connection,
+    settings: Settings,
+    archive: Archive,
+    month: Month,
+    now: datetime,
+    on_progress: Callable[[str], None],
+) -> MonthState:
+    known = [part.name for part in archived_parts(connection) if part.month == month]
+    archive.remove_leftovers(month, known)
+    # Greater than those before, and another one than anybody else would choose.
+    name = f"{len(known) + 1:04}-{secrets.token_hex(4)}"
     try:
         with connection.transaction():
             connection.execute(_LOCK_TIMEOUT)
-            connection.execute(
-                sql.SQL("ALTER TABLE feature_values DETACH PARTITION {}").format(table)
-            )
-            connection.execute(sql.SQL("DROP TABLE {}").format(table))
-            connection.execute(
-                'DELETE FROM replaced_values WHERE "timestamp" >= %s AND "timestamp" < %s',
-                (month.start, month.end),
-            )
-    except errors.LockNotAvailable:
-        return "the history was in use for 5 s"
-    return ""
+            connection.execute(sql.SQL(_FREEZE).format(month=sql.Identifier(month.name)))
+            manifest = write(settings, archive, month, name, now=now, on_progress=on_progress)
+            _drop(connection, month)
+            if manifest.files:
+                # Last, so that a month has as good as never a complete part that nobody knows of.
+                record(connection, archive.commit(manifest))
+    except (errors.LockNotAvailable, errors.DeadlockDetected):
+        return MonthState(month.name, dropped=False, reason="the history was in use")
+    return MonthState(month.name, dropped=True, reason="", row_count=manifest.row_count)
+
+
+def _drop(connection: Connection, month: Month) -> None:
+    name = sql.Identifier(month.name)
+    connection.execute(_FORGET_REPLACED, (month.start, month.end))
+    for attempt in stamina.retry_context(
+        on=errors.LockNotAvailable,
+        attempts=_ATTEMPTS,
+        timeout=None,
+        wait_initial=_WAIT_SECONDS,
+        wait_max=_WAIT_SECONDS,
+        wait_jitter=0,
+    ):
+        with attempt, connection.transaction():
+            connection.execute(sql.SQL(_DETACH).format(month=name))
+    connection.execute(sql.SQL(_DROP).format(month=name))

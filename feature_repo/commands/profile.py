@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from feature_repo.registry.catalog import read_catalog
 from foundation import clock
 from foundation.cli import console
 from foundation.instants import parse_instant
-from foundation.settings import load_settings
 
 if TYPE_CHECKING:
     from feature_repo.analysis.profile import Profile
     from feature_repo.registry.metadata import FeatureVersion
+    from feature_repo.training.context import Context
 
 _DAYS = 30
 _MICROSECOND = timedelta(microseconds=1)
@@ -63,12 +62,14 @@ def profile(
     one is due of each entity that was known by then. Of maps and vectors each number counts.
     """
     from feature_repo.analysis.figures import profile_figure, refuse_unwritable, write_figure
+    from feature_repo.training.context import open_context
 
+    context = open_context()
     name, _, number = feature.partition("==")
-    version = read_catalog().select(name, number or None)
+    version = context.catalog.select(name, number or None)
     path = out or Path(f"{version.view_name}.png")
     refuse_unwritable(path)
-    found = _profile(version, *_time(start, end))
+    found = _profile(context, version, *_time(start, end))
     write_figure(profile_figure(found), path)
     _print(found, output, path)
 
@@ -81,15 +82,19 @@ def _time(start: str | None, end: str | None) -> tuple[datetime, datetime]:
     return parse_instant(start, option="--from", now=last), last
 
 
-def _profile(version: "FeatureVersion", start: datetime, end: datetime) -> "Profile":
+def _profile(
+    context: "Context", version: "FeatureVersion", start: datetime, end: datetime
+) -> "Profile":
     from feature_repo.analysis.measuring import measure
     from feature_repo.history.slices import SliceReader, Window
+    from feature_repo.history.stored import StoredValues
 
-    settings = load_settings()
+    settings = context.settings
     with SliceReader.open(settings) as reader:
+        stored = StoredValues(settings, reader, context.extensions.older_values)
         return measure(
             version,
-            reader.stream(version, Window(start, end - _MICROSECOND)),
+            stored.stream(version, Window(start, end - _MICROSECOND)),
             start=start,
             end=end,
             memory_megabytes=settings.duckdb_memory_megabytes,

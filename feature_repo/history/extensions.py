@@ -5,7 +5,7 @@ What historical retrieval asks of the packages above it, which it may not import
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from feature_repo.history.terms import Terms
 from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.stores.archived_parts import ArchivedPart
 from foundation.errors import ConfigurationError
 from foundation.settings import Settings
 
@@ -42,32 +43,34 @@ class KnownValues:
 
 
 class OlderValues(Protocol):
-    """Values of months that PostgreSQL holds no more."""
+    """Values that PostgreSQL has dropped."""
 
     def read(
         self,
         settings: Settings,
         feature: FeatureVersion,
+        part: ArchivedPart,
         *,
-        ids: pa.Array,
+        ids: pa.Array | None,
         start: datetime,
         end: datetime,
-        known_at: datetime | None,
-    ) -> pa.Table:
+    ) -> Iterator[pa.Table]:
         """
-        Return values of entities with event timestamps in [start, end).
+        Yield all that a part of the archive says of entities and a time, some megabytes a time.
 
         Args:
-            settings: Say where they are.
-            feature: Whose values.
-            ids: Entity ids that count; values of others may come too.
-            start: First instant.
-            end: First instant after.
-            known_at: Nothing that was written after it; None: everything.
+            settings: Say where it is.
+            feature: Whose values; one that the part has.
+            part: Which.
+            ids: Entity ids that count; None: all.
+            start: The first event timestamp that counts.
+            end: The last one.
 
-        Returns:
-            entity_id, value (vectors and maps as JSON text), timestamp, created; an entity and
-            timestamp once.
+        Yields:
+            Tables of `versions_schema`; replaced is null of what the history said last.
+
+        Raises:
+            ContractViolation: What the part says is lost.
         """
         ...
 

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +15,12 @@ from feature_repo.history.extensions import Extensions, KnownValues
 from feature_repo.history.found import known_values, stored_schema
 from feature_repo.history.reading_ahead import Readers
 from feature_repo.history.slices import SliceReader, Window
+from feature_repo.history.stored import StoredValues
 from feature_repo.history.terms import Terms
 from feature_repo.registry.metadata import FeatureVersion
-from feature_repo.stores.partitions import gaps
+from feature_repo.stores.keys import key_columns
 from foundation.settings import Settings
 
-_MICROSECOND = timedelta(microseconds=1)
 # PostgreSQL works out the values of one reader on one processor.
 _READERS = 2
 
@@ -32,7 +31,8 @@ class HistoricalValues:
 
     Args:
         settings: Say where everything is.
-        readers: Of stored values.
+        readers: Of what PostgreSQL holds.
+        stored: What is stored, wherever it is, of the readers' state.
         terms: Which values count.
         extensions: For what PostgreSQL does not hold.
     """
@@ -41,14 +41,15 @@ class HistoricalValues:
         self,
         settings: Settings,
         readers: Readers[SliceReader],
+        stored: StoredValues,
         terms: Terms,
         extensions: Extensions,
     ) -> None:
         self._settings = settings
         self._readers = readers
+        self._stored = stored
         self._terms = terms
         self._extensions = extensions
-        self._months = readers.read(SliceReader.months)
 
     @classmethod
     @contextlib.contextmanager
@@ -70,7 +71,8 @@ class HistoricalValues:
             SliceReader.open(settings, timeout_seconds=timeout_seconds) as first,
             Readers(first, first.open_another, count=_READERS) as readers,
         ):
-            yield cls(settings, readers, terms, extensions)
+            stored = StoredValues(settings, first, extensions.older_values)
+            yield cls(settings, readers, stored, terms, extensions)
 
     def columns(
         self,
@@ -99,6 +101,22 @@ class HistoricalValues:
                 columns.append(self._column(asked, each, tables))
                 progress(each)
         return columns
+
+    def stored_rows(self, features: Sequence[FeatureVersion], window: Window) -> EntityRows:
+        """
+        Return the entities and instants of a window for which a value is stored.
+
+        Args:
+            features: Of one entity; a value of any of them counts.
+            window: Event timestamps that count.
+
+        Returns:
+            Rows of event_timestamp and the join keys, each once, in order.
+        """
+        found, keys = self._stored.instants(features, window), features[0].join_keys
+        columns = dict(zip(keys, key_columns(found["entity_id"], len(keys)), strict=True))
+        rows = pa.table({"event_timestamp": found["timestamp"], **columns})
+        return EntityRows.from_arrow(rows.sort_by([(n, "ascending") for n in rows.column_names]))
 
     def entity_rows(self, statement: str) -> pa.Table:
         """Return the rows of a user's query, of the same state as the values."""
@@ -179,30 +197,17 @@ class HistoricalValues:
     def _reading(
         self, asked: "_Asked", feature: FeatureVersion, join_keys: tuple[str, ...]
     ) -> Callable[[SliceReader], list[pa.Table]]:
-        """Return what reads what each place holds; of one timestamp, the last one's counts."""
+        """Return what reads the history and the latest values; of one timestamp, these count."""
         bounds, ids = asked.rows.bounds(), asked.entities(join_keys).ids
         if bounds is None or not feature.serving_location:
             return lambda _: []
         window = Window.before(*bounds, look_back=feature.look_back)
 
         def read(reader: SliceReader) -> list[pa.Table]:
-            older = [
-                self._extensions.older_values.read(
-                    self._settings,
-                    feature,
-                    ids=ids,
-                    start=start,
-                    end=end,
-                    known_at=self._terms.known_at,
-                )
-                for start, end in gaps(
-                    self._months, start=window.start, end=window.end + _MICROSECOND
-                )
-            ]
-            kept = reader.history(feature, ids, window, self._terms)
+            history = self._stored.history(feature, ids, window, self._terms, reader=reader)
             if self._terms.history_only:
-                return [*older, kept]
-            return [*older, kept, reader.latest(feature, ids, window, self._terms)]
+                return [history]
+            return [history, reader.latest(feature, ids, window, self._terms)]
 
         return read
 

@@ -11,8 +11,15 @@ import pyarrow.compute as pc
 
 from feature_repo.history.terms import Terms
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
-from feature_repo.stores.partitions import PARTITIONS, Month, month
-from feature_repo.stores.sql import Slice, count_latest_query, history_query, latest_query
+from feature_repo.stores.archived_parts import ARCHIVED_PARTS, ArchivedPart, archived_part
+from feature_repo.stores.partitions import HOLD_MONTHS, PARTITIONS, Month, month
+from feature_repo.stores.sql import (
+    Slice,
+    count_latest_query,
+    history_query,
+    latest_query,
+    versions_query,
+)
 from foundation.arrow_postgres import (
     ArrowConnection,
     connect_again,
@@ -67,10 +74,12 @@ class SliceReader:
         with connection.cursor() as cursor, translated_errors("a transaction"):
             for statement in _SESSION:
                 cursor.execute(statement)
-            if state is not None:
+            if state is not None:  # whose first reader holds the months
                 cursor.execute(f"SET TRANSACTION SNAPSHOT '{state}'")
             if timeout_seconds is not None:
                 cursor.execute(f"SET LOCAL statement_timeout = {timeout_seconds * 1_000:.0f}")
+            if state is None:
+                cursor.execute(HOLD_MONTHS)
         self._state = state or str(self.query("SELECT pg_export_snapshot()")[0][0].as_py())
 
     @classmethod
@@ -131,8 +140,11 @@ class SliceReader:
 
     def months(self) -> list[Month]:
         """Return the months of the history that PostgreSQL holds."""
-        found = self.query(PARTITIONS)
-        return [month(row["name"], row["bounds"]) for row in found.to_pylist()]
+        return [month(*row.values()) for row in self.query(PARTITIONS).to_pylist()]
+
+    def archived_parts(self) -> list[ArchivedPart]:
+        """Return the parts of months that PostgreSQL has dropped, ascending."""
+        return [archived_part(*row.values()) for row in self.query(ARCHIVED_PARTS).to_pylist()]
 
     def history(
         self, feature: FeatureVersion, ids: pa.Array | None, window: Window, terms: Terms
@@ -152,6 +164,16 @@ class SliceReader:
         """
         wanted = self._slice(feature, ids, window, terms)
         return self._slice_rows(wanted, history_query(wanted, known_then=terms.known_then))
+
+    def versions(self, feature: FeatureVersion, ids: pa.Array | None, window: Window) -> pa.Table:
+        """
+        Return all that the history ever said; see `history`.
+
+        Returns:
+            entity_id, value, timestamp, created, replaced; the last is null of what it says now.
+        """
+        wanted = self._slice(feature, ids, window, Terms(known_then=True))
+        return self._slice_rows(wanted, versions_query(wanted))
 
     def stream(self, feature: FeatureVersion, window: Window) -> Iterator[pa.Table]:
         """Yield what `history` returns of all that is known now, some megabytes a time."""

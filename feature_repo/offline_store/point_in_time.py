@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import pyarrow as pa
 
@@ -10,12 +9,11 @@ from feature_repo.history.columns import WantedColumn, joined, with_columns
 from feature_repo.history.entity_rows import EntityRows
 from feature_repo.history.extensions import Extensions
 from feature_repo.history.retrieval import HistoricalValues
+from feature_repo.history.slices import Window
 from feature_repo.history.terms import Terms
 from feature_repo.offline_store.feast_request import FeastRequest, stock_columns
 from feature_repo.registry.metadata import FeatureVersion, view_name_of
 from feature_repo.registry.views import feature_version
-from feature_repo.stores.sql import stored_instants_query
-from foundation.errors import ContractViolation
 from foundation.settings import Settings
 
 
@@ -29,7 +27,8 @@ class Retrieval:
         extensions: For what PostgreSQL does not hold.
         terms: Which values count.
         wanted: The columns of features, in order.
-        entities: What they are joined to: rows, or SQL that gives them.
+        entities: What they are joined to: rows, SQL that gives them, or all that is stored of a
+            time.
         others: Features of views that are not ours.
     """
 
@@ -37,7 +36,7 @@ class Retrieval:
     extensions: Extensions
     terms: Terms
     wanted: Sequence[WantedColumn]
-    entities: EntityRows | str
+    entities: EntityRows | Window | str
     others: FeastRequest
     _rows: EntityRows | None = field(default=None, init=False)
 
@@ -60,6 +59,8 @@ class Retrieval:
     def _entity_rows(self, values: HistoricalValues) -> EntityRows:
         if isinstance(self.entities, EntityRows):
             return self.entities
+        if isinstance(self.entities, Window):
+            return values.stored_rows([each.feature for each in self.wanted], self.entities)
         # What a user gives as SQL is executed as it is, as in Feast's own stores.
         return EntityRows.from_arrow(_plain_types(values.entity_rows(self.entities)))
 
@@ -86,21 +87,6 @@ def wanted_columns(request: FeastRequest, extensions: Extensions) -> list[Wanted
             )
         )
     return columns
-
-
-def stored_instants(wanted: Sequence[WantedColumn], start: datetime, end: datetime) -> str:
-    """
-    Return SQL of the entity rows for which a value was stored in a time.
-
-    Raises:
-        ContractViolation: The features are of different entities.
-    """
-    if len({column.feature.join_keys for column in wanted}) > 1:
-        raise ContractViolation(
-            "features of different entities have no entity rows in common",
-            hint="Give entity_df, or ask for one entity's features at a time.",
-        )
-    return stored_instants_query([column.feature for column in wanted], start=start, end=end)
 
 
 def _dependencies(

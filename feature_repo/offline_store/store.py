@@ -23,9 +23,10 @@ from pydantic import SecretStr, model_validator
 from feature_repo.history.columns import WantedColumn
 from feature_repo.history.entity_rows import EntityRows
 from feature_repo.history.extensions import Extensions, load_extensions
+from feature_repo.history.slices import Window
 from feature_repo.history.terms import Terms, current_terms
 from feature_repo.offline_store.feast_request import FeastRequest, stock_job
-from feature_repo.offline_store.point_in_time import Retrieval, stored_instants, wanted_columns
+from feature_repo.offline_store.point_in_time import Retrieval, wanted_columns
 from feature_repo.offline_store.pushed_rows import pushed_rows
 from feature_repo.offline_store.retrieval_job import PointInTimeRetrievalJob, read_maps
 from feature_repo.registry.views import feature_version
@@ -41,7 +42,7 @@ class PointInTimeOfflineStoreConfig(PostgreSQLOfflineStoreConfig):  # type: igno
     Connection parameters; those that feature_store.yaml leaves out come from the settings.
 
     Attributes:
-        older_values: Class path of what reads values that PostgreSQL holds no more.
+        older_values: Class path of what reads values that PostgreSQL has dropped.
         computations: Class path of what computes values that are not stored.
     """
 
@@ -241,7 +242,7 @@ def _entities(
     wanted: Sequence[WantedColumn],
     views: Sequence[FeatureView],
     time: Mapping[str, datetime | None],
-) -> EntityRows | str:
+) -> EntityRows | Window | str:
     if isinstance(entity_df, pd.DataFrame):
         return EntityRows.from_pandas(entity_df)
     if entity_df is not None:
@@ -249,7 +250,12 @@ def _entities(
     start, end = compute_non_entity_date_range(
         views, start_date=time.get("start_date"), end_date=time.get("end_date")
     )
-    return stored_instants(wanted, start, end)
+    if len({column.feature.join_keys for column in wanted}) > 1:
+        raise ContractViolation(
+            "features of different entities have no entity rows in common",
+            hint="Give entity_df, or ask for one entity's features at a time.",
+        )
+    return Window(start, end)
 
 
 def _metadata(references: Sequence[str], rows: EntityRows) -> RetrievalMetadata:

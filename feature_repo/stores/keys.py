@@ -45,6 +45,22 @@ def key_values(entity_id: str) -> list[str]:
     ]
 
 
+def key_columns(entity_ids: pa.ChunkedArray, count: int) -> list[pa.ChunkedArray]:
+    """
+    Return the join key columns of entity ids: the inverse of `entity_ids`.
+
+    Args:
+        entity_ids: None is null.
+        count: Of join keys.
+    """
+    parts = pc.split_pattern(entity_ids, SEPARATOR)
+    escaped = [pc.list_element(parts, place) for place in range(count)]
+    return [
+        pc.replace_substring(pc.replace_substring(part, "%3A", SEPARATOR), "%25", "%")
+        for part in escaped
+    ]
+
+
 def key_parts(feature_name: str, version: str) -> tuple[str, str]:
     """Return what stands before and after the entity id in the keys of a feature version."""
     return f"feature:{feature_name}:", f":v{version}"

@@ -5,14 +5,11 @@ from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from psycopg import sql
 
 from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.stores.partitions import keep_months
 from foundation.copy import copy_table
 from foundation.postgres import Connection
-
-# Any number that other advisory locks of this project do not use.
-_PARTITION_LOCK = 7_215_004
 
 _STAGE = """
 CREATE TEMP TABLE staged_values
@@ -65,10 +62,6 @@ SET feature_value = excluded.feature_value
 WHERE kept.feature_value <> excluded.feature_value
 """
 
-_CREATE_PARTITION = """
-CREATE TABLE IF NOT EXISTS {name} PARTITION OF feature_values FOR VALUES FROM ({start}) TO ({end})
-"""
-
 
 @dataclass(frozen=True)
 class WrittenRows:
@@ -100,10 +93,11 @@ def write_values(
     identity = {"feature_name": feature.feature_name, "version": feature.version}
     connection.execute(_STAGE)
     copy_table(connection, "staged_values", rows)
+    if append_history:  # it may wait, so before anything is locked that others wait for
+        keep_months(connection, [as_of])
     latest = connection.execute(_UPSERT_LATEST, identity).rowcount
     history = None
     if append_history:
-        _ensure_partition(connection, as_of)
         history = connection.execute(_UPSERT_HISTORY, identity).rowcount
     connection.execute("DROP TABLE staged_values")
     return WrittenRows(latest=latest, history=history)
@@ -122,27 +116,8 @@ def append_values(connection: Connection, feature: FeatureVersion, rows: pa.Tabl
     connection.execute(_STAGE)
     copy_table(connection, "staged_values", rows)
     months = pc.unique(pc.floor_temporal(rows["timestamp"], unit="month"))
-    for month in months.to_pylist():
-        _ensure_partition(connection, month)
+    keep_months(connection, months.to_pylist())
     latest = connection.execute(_UPSERT_NEWEST, identity).rowcount
     history = connection.execute(_UPSERT_HISTORY, identity).rowcount
     connection.execute("DROP TABLE staged_values")
     return WrittenRows(latest=latest, history=history)
-
-
-def _ensure_partition(connection: Connection, timestamp: datetime) -> None:
-    """Create the month's partition unless it exists; only then is the whole table locked."""
-    start = timestamp.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    end = start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
-    name = f"feature_values_{start:%Y_%m}"
-    found = connection.execute("SELECT to_regclass(%s)", (name,)).fetchone()
-    if found is not None and found[0] is not None:
-        return
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_PARTITION_LOCK,))
-    connection.execute(
-        sql.SQL(_CREATE_PARTITION).format(
-            name=sql.Identifier(name),
-            start=sql.Literal(start.isoformat()),
-            end=sql.Literal(end.isoformat()),
-        )
-    )

@@ -102,7 +102,7 @@ def remove_values(
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Removed:
     """
-    Remove a version's values from both stores, step by step; snapshots keep theirs.
+    Remove a version's values from both stores, step by step; snapshots and archive keep theirs.
 
     It may be stopped at any point, and called again. The latest values say which keys Redis may
     hold, and go after them; a key that they don't know has expired by itself, or will.

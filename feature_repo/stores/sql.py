@@ -50,18 +50,42 @@ def feature_view_query(feature: FeatureVersion) -> str:
     return f"{select} FROM feature_values {where} UNION ALL {select} FROM feature_latest {where}"
 
 
-def known_values_query(feature: FeatureVersion, *, as_of: datetime) -> str:
+def dropped_table(feature: FeatureVersion) -> str:
+    """
+    Return the name of a table of values that the history has no more; see `known_values_query`.
+
+    Its columns are entity_id, feature_value as JSON text, timestamp, and place: of one timestamp
+    the greatest place counts, unless the history has a value.
+    """
+    return f"dropped_{feature.view_name}"
+
+
+def known_values_query(
+    feature: FeatureVersion, *, as_of: datetime, with_dropped: bool = False
+) -> str:
     """
     Return the query of each entity's value as it was known at an instant.
 
-    That is the newest at or before `as_of` and no older than the look-back, as a point-in-time join
-    finds it. Columns are entity_id, the join keys, feature_value in the feature's type (a map as
-    JSON text) and timestamp.
+    Args:
+        feature: Whose values.
+        as_of: The newest at or before it counts, if it is no older than the look-back, as a
+            point-in-time join finds it.
+        with_dropped: Whether there is a `dropped_table`, of this look-back.
+
+    Returns:
+        SQL of entity_id, the join keys, feature_value in the feature's type (a map as JSON text)
+        and timestamp, in the order of entity_id.
     """
     until, since = as_of.isoformat(), (as_of - feature.look_back).isoformat()
     where = f"{_of_version(feature)} AND \"timestamp\" <= '{until}' AND \"timestamp\" >= '{since}'"
     select = 'SELECT entity_id, feature_value, "timestamp"'
     rows = f"{select} FROM feature_values {where} UNION ALL {select} FROM feature_latest {where}"
+    order = 'entity_id, "timestamp" DESC'
+    if with_dropped:
+        dropped = 'SELECT entity_id, feature_value::jsonb, "timestamp", place FROM '
+        dropped += dropped_table(feature)
+        rows = f"SELECT *, NULL AS place FROM ({rows}) AS kept UNION ALL {dropped}"  # noqa: S608 - our own SQL
+        order += ", place DESC NULLS FIRST"
     columns = [
         "entity_id",
         *_join_key_columns(feature),
@@ -69,7 +93,7 @@ def known_values_query(feature: FeatureVersion, *, as_of: datetime) -> str:
         '"timestamp"',
     ]
     newest = "SELECT DISTINCT ON (entity_id) " + ", ".join(columns)
-    return f'{newest} FROM ({rows}) AS known ORDER BY entity_id, "timestamp" DESC'
+    return f"{newest} FROM ({rows}) AS known ORDER BY {order}"
 
 
 @dataclass(frozen=True)
@@ -115,6 +139,21 @@ def history_query(wanted: Slice, *, known_then: bool) -> str:
     return f"{kept} UNION ALL {replaced}"
 
 
+def versions_query(wanted: Slice) -> str:
+    """
+    Return the query of all that the history ever said, and until when.
+
+    Args:
+        wanted: Which values.
+
+    Returns:
+        SQL of entity_id, value (all but strings as JSON text), timestamp, created and replaced,
+        which is null of what it says now.
+    """
+    kept = _slice_query("feature_values", wanted, replaced="NULL::timestamptz")
+    return f"{kept} UNION ALL {_slice_query('replaced_values', wanted, replaced='replaced_at')}"
+
+
 def latest_query(wanted: Slice) -> str:
     """Return the query of the latest values, in the columns of `history_query`."""
     return _slice_query("feature_latest", wanted)
@@ -130,27 +169,35 @@ def stored_instants_query(
     features: Sequence[FeatureVersion], *, start: datetime, end: datetime
 ) -> str:
     """
-    Return the query of the entities and instants for which a value is stored.
+    Return the query of the entities and instants for which PostgreSQL has a value.
 
     Args:
-        features: Of one entity; a value of any of them counts.
+        features: A value of any of them counts.
         start: First instant.
         end: Last one.
 
     Returns:
-        SQL of event_timestamp and the join keys, each once, in order.
+        SQL of entity_id and timestamp, each once.
     """
-    columns = ", ".join(("event_timestamp", *features[0].join_keys))
-    where = f"event_timestamp BETWEEN '{start.isoformat()}' AND '{end.isoformat()}'"
-    selects = [
-        f"SELECT {columns} FROM ({feature_view_query(feature)}) AS stored WHERE {where}"  # noqa: S608 - our own SQL
-        for feature in features
-    ]
-    return " UNION ".join(selects) + f" ORDER BY {columns}"
+    wanted = [Slice(feature, start, end) for feature in features]
+    return " UNION ".join(
+        f'SELECT entity_id, "timestamp" FROM {table} {_conditions(each)}'  # noqa: S608 - our own SQL
+        for each in wanted
+        for table in ("feature_values", "feature_latest")
+    )
 
 
-def _slice_query(table: str, wanted: Slice) -> str:
+def _slice_query(table: str, wanted: Slice, *, replaced: str = "") -> str:
     value = _TRANSPORTED_VALUES[wanted.feature.feature_type]
+    columns = f'entity_id, {value} AS value, "timestamp"'
+    if wanted.with_created:
+        columns += ", created_at AS created"
+    if replaced:
+        columns += f", {replaced} AS replaced"
+    return f"SELECT {columns} FROM {table} {_conditions(wanted)}"  # noqa: S608 - our own SQL
+
+
+def _conditions(wanted: Slice) -> str:
     conditions = [
         _of_version(wanted.feature),
         f"\"timestamp\" BETWEEN '{wanted.start.isoformat()}' AND '{wanted.end.isoformat()}'",
@@ -159,10 +206,7 @@ def _slice_query(table: str, wanted: Slice) -> str:
         conditions.append(f"created_at <= '{wanted.known_at.isoformat()}'")
     if wanted.entity_table is not None:
         conditions.append(f"entity_id IN (SELECT entity_id FROM {wanted.entity_table})")  # noqa: S608 - our names
-    columns = f'entity_id, {value} AS value, "timestamp"'
-    if wanted.with_created:
-        columns += ", created_at AS created"
-    return f"SELECT {columns} FROM {table} " + " AND ".join(conditions)  # noqa: S608 - our own SQL
+    return " AND ".join(conditions)
 
 
 def _of_version(feature: FeatureVersion) -> str:

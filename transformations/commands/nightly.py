@@ -6,11 +6,11 @@ from foundation.settings import load_settings
 
 def nightly() -> None:
     """
-    Make last midnight's snapshot, and remove what is old enough.
+    Make last midnight's snapshot, and put away what is old enough.
 
-    That is snapshots, months of the history, records of runs, and the values of retired versions.
-    The schedule does so by itself; this is for those who start jobs otherwise. Doing it twice
-    changes nothing.
+    Old months of the history move to the archive; old snapshots, records of old runs and the values
+    of retired versions are removed. The schedule does so by itself; this is for those who start
+    jobs otherwise. Doing it twice changes nothing.
     """
     from transformations.nightly import keep_snapshots
 

@@ -1,12 +1,14 @@
-"""`runs`: look at past computations."""
+"""`runs`, `remove-runs`: look at past computations, and forget old ones."""
 
 from typing import Annotated
 
 import typer
 
+from foundation import clock
 from foundation.cli import console
 from foundation.postgres import connect
 from foundation.settings import load_settings
+from transformations.run_retention import remove_old_runs
 from transformations.runs import recent_runs
 from transformations.tables import check_table, run_table
 
@@ -30,3 +32,18 @@ def show_runs(
     console.print(run_table(records))
     if failed:
         console.print(check_table(records))
+
+
+def remove_runs(
+    *, dry_run: Annotated[bool, typer.Option(help="Only tell what would be done.")] = False
+) -> None:
+    """
+    Remove records of runs that are older than FEATURE_STORE_RUN_RETENTION_DAYS.
+
+    Those that something still looks at stay: the last good ones of each version, all since a job's
+    last success, and those of values in PostgreSQL's history.
+    """
+    settings = load_settings()
+    with connect(settings) as connection:
+        count = remove_old_runs(connection, settings, now=clock.now(), dry_run=dry_run)
+    console.print(f"{count:,} records of runs {'would go' if dry_run else 'removed'}")

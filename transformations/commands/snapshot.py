@@ -15,10 +15,8 @@ from foundation import clock
 from foundation.cli import console, error_console
 from foundation.errors import ConfigurationError
 from foundation.instants import parse_day
-from foundation.postgres import connect
 from foundation.settings import load_settings
 from transformations import retention
-from transformations.run_retention import remove_old_runs
 from transformations.selection import snapshot_features
 from transformations.snapshots import creation, verification
 from transformations.snapshots.manifest import Manifest
@@ -112,28 +110,6 @@ def prune(*, dry_run: DryRun = False) -> None:
             storage.remove(day)
         console.print(f"{day} {'would go' if dry_run else 'removed'}")
     console.print(f"{len(expired)} snapshots older than {settings.snapshot_retention_days} days")
-
-
-@app.command()
-def retain(*, dry_run: DryRun = False) -> None:
-    """
-    Drop months of PostgreSQL's history that are older than FEATURE_STORE_HISTORY_RETENTION_DAYS.
-
-    A month goes only if every midnight of it has a snapshot that verifies. Records of runs go after
-    FEATURE_STORE_RUN_RETENTION_DAYS, but for those that something still looks at.
-    """
-    settings, now = load_settings(), clock.now()
-    states = retention.drop_partitions(settings, Storage.open(settings), now=now, dry_run=dry_run)
-    with connect(settings) as connection:
-        run_count = remove_old_runs(connection, settings, now=now, dry_run=dry_run)
-    table = Table(title=f"Months older than {settings.history_retention_days} days")
-    for heading in ("month", "", "why"):
-        table.add_column(heading)
-    for state in states:
-        gone = "would go" if dry_run else "dropped"
-        table.add_row(state.name, gone if state.dropped else "kept", state.reason)
-    console.print(table)
-    console.print(f"{run_count:,} records of runs {'would go' if dry_run else 'removed'}")
 
 
 def _days(day: str | None, start: str | None, end: str | None, *, today: date) -> list[date]:

@@ -45,7 +45,11 @@ class DuckDBEngine:
     @classmethod
     @contextlib.contextmanager
     def open(
-        cls, settings: Settings, sources: Sources, queries: Mapping[str, str]
+        cls,
+        settings: Settings,
+        sources: Sources,
+        queries: Mapping[str, str],
+        tables: Mapping[str, pa.Table],
     ) -> Iterator[Self]:
         """
         Open the files, and connect to PostgreSQL for what they don't hold.
@@ -55,6 +59,7 @@ class DuckDBEngine:
             sources: Where the files are.
             queries: SQL by table name: tables of PostgreSQL that expressions may read besides the
                 source tables.
+            tables: By name: what these queries read besides the tables of the database.
 
         Raises:
             ConfigurationError: There are no such files, or they can't be read.
@@ -62,7 +67,7 @@ class DuckDBEngine:
             StoreUnavailable: PostgreSQL can't be reached.
         """
         with (
-            PostgresEngine.open(settings, queries) as postgres,
+            PostgresEngine.open(settings, queries, tables) as postgres,
             tempfile.TemporaryDirectory(prefix="duckdb-") as folder,
             duckdb.connect(
                 config={

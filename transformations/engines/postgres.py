@@ -17,7 +17,7 @@ from foundation.settings import Settings
 
 # Parallel and shared scans add up floats in an order that differs from run to run.
 _TRANSACTION = (
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     "SET LOCAL max_parallel_workers_per_gather = 0",
     "SET LOCAL synchronize_seqscans = off",
     # Compiling these queries takes several times as long as running them.
@@ -25,7 +25,10 @@ _TRANSACTION = (
 )
 
 
+# Vectors may have thousands of numbers.
+_BYTES_PER_BATCH = 67_108_864
 _NO_QUERIES: Mapping[str, str] = MappingProxyType({})
+_NO_TABLES: Mapping[str, pa.Table] = MappingProxyType({})
 
 
 class PostgresEngine:
@@ -49,13 +52,19 @@ class PostgresEngine:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, settings: Settings, queries: Mapping[str, str] = _NO_QUERIES) -> Iterator[Self]:
+    def open(
+        cls,
+        settings: Settings,
+        queries: Mapping[str, str] = _NO_QUERIES,
+        tables: Mapping[str, pa.Table] = _NO_TABLES,
+    ) -> Iterator[Self]:
         """
         Connect; every expression inside the block sees the same state of the tables.
 
         Args:
             settings: Say where PostgreSQL is.
             queries: SQL by table name, as for the class.
+            tables: By name: what queries read besides the tables of the database.
 
         Raises:
             StoreUnavailable: PostgreSQL can't be reached.
@@ -63,6 +72,9 @@ class PostgresEngine:
         with connect_arrow(settings) as connection, connection.cursor() as cursor:
             for statement in _TRANSACTION:
                 cursor.execute(statement)
+            for name, rows in tables.items():
+                cursor.adbc_ingest(name, rows, mode="create", temporary=True)
+            cursor.execute("SET TRANSACTION READ ONLY")
             yield cls(connection, queries)
 
     def execute(self, expression: ir.Table) -> pa.Table:
@@ -89,13 +101,21 @@ class PostgresEngine:
         return self.execute(table.to_expr()).select(list(table.schema.names))
 
     def stream(self, query: str, *, rows_per_batch: int) -> Iterator[pa.Table]:
-        """Yield the rows of a SELECT in tables of about so many rows, without holding them all."""
+        """
+        Yield the rows of a SELECT in tables, without holding them all.
+
+        Args:
+            query: SQL.
+            rows_per_batch: About how many rows a table has; fewer, if they are large.
+        """
         with self._connection.cursor() as cursor:
             cursor.execute(query)
             waiting: list[pa.RecordBatch] = []
             for batch in cursor.fetch_record_batch():
                 waiting.append(batch)
-                if sum(each.num_rows for each in waiting) >= rows_per_batch:
+                rows = sum(each.num_rows for each in waiting)
+                byte_count = sum(each.nbytes for each in waiting)
+                if rows >= rows_per_batch or byte_count >= _BYTES_PER_BATCH:
                     yield pa.Table.from_batches(waiting)
                     waiting = []
             if waiting:

@@ -54,7 +54,11 @@ class SparkEngine:
     @classmethod
     @contextlib.contextmanager
     def open(
-        cls, settings: Settings, sources: Sources, queries: Mapping[str, str]
+        cls,
+        settings: Settings,
+        sources: Sources,
+        queries: Mapping[str, str],
+        tables: Mapping[str, pa.Table],
     ) -> Iterator[Self]:
         """
         Join the Spark that runs, or start one, and connect to PostgreSQL for what has no files.
@@ -67,13 +71,14 @@ class SparkEngine:
             sources: Where the files are, as Spark knows them: `s3a://` for S3.
             queries: SQL by table name: tables of PostgreSQL that expressions may read besides the
                 source tables.
+            tables: By name: what these queries read besides the tables of the database.
 
         Raises:
             ConfigurationError: Spark is not installed or can't start, or there are no such files.
             ContractViolation: A column of the files is missing or of another type.
             StoreUnavailable: PostgreSQL can't be reached.
         """
-        with PostgresEngine.open(settings, queries) as postgres:
+        with PostgresEngine.open(settings, queries, tables) as postgres:
             engine = cls(_new_session(), postgres)
             try:
                 for table_name, path in sources.by_table().items():

@@ -1,6 +1,6 @@
 """Make a day's snapshot."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
 
 import pyarrow as pa
@@ -8,19 +8,15 @@ import pyarrow.parquet as pq
 
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
 from feature_repo.stores.json_values import VALUE_TYPES, decode
-from feature_repo.stores.sql import known_values_query
+from feature_repo.stores.sql import dropped_table, known_values_query
 from foundation.errors import ConfigurationError, JobAlreadyRunning
 from foundation.postgres import advisory_lock, connect
 from foundation.settings import Settings
+from transformations.archives.thawing import hold_dropped
 from transformations.engines.postgres import PostgresEngine
-from transformations.snapshots.manifest import (
-    Manifest,
-    SnapshotFile,
-    day_folder,
-    file_path,
-    midnight,
-)
+from transformations.snapshots.manifest import Manifest, day_folder, midnight
 from transformations.snapshots.storage import Storage
+from transformations.value_files import ValueFile, value_path
 
 _ROWS_PER_GROUP = 131_072
 
@@ -39,7 +35,8 @@ def create(
     Write down the values of feature versions as they were known when a day started, in UTC.
 
     A snapshot that is there stays as it is, so that what was trained on it can be trained again.
-    Memory doesn't grow with the number of values; all of them are of one state of the database.
+    Memory doesn't grow with the number of values, except of days that PostgreSQL has dropped; all
+    of them are of one state of the database.
 
     Args:
         settings: Where the values are.
@@ -52,6 +49,7 @@ def create(
 
     Raises:
         ConfigurationError: The day has not started.
+        ContractViolation: PostgreSQL has dropped values of it, and the archive is damaged.
         JobAlreadyRunning: Another process makes this day's snapshot.
     """
     if midnight(day) > now:
@@ -67,12 +65,13 @@ def create(
         present = storage.manifest(day) if not force else None
         if present is not None:
             return present
-        storage.remove(day)  # what an interrupted attempt may have left
-        with PostgresEngine.open(settings) as engine:
-            files = []
-            for feature in features:
-                files.append(_write(engine, storage, feature, day))
-                on_progress(feature)
+        with hold_dropped(settings, features, as_of=midnight(day)) as dropped:
+            storage.remove(day)  # what an interrupted attempt may have left
+            with PostgresEngine.open(settings, tables=dropped) as engine:
+                files = []
+                for feature in features:
+                    files.append(_write(engine, storage, feature, day, dropped))
+                    on_progress(feature)
         manifest = Manifest(day, now, files)
         storage.commit(manifest)
         return manifest
@@ -92,9 +91,13 @@ def snapshot_schema(feature: FeatureVersion) -> pa.Schema:
 
 
 def _write(
-    engine: PostgresEngine, storage: Storage, feature: FeatureVersion, day: date
-) -> SnapshotFile:
-    folder, path = day_folder(day), file_path(feature)
+    engine: PostgresEngine,
+    storage: Storage,
+    feature: FeatureVersion,
+    day: date,
+    dropped: Collection[str],
+) -> ValueFile:
+    folder, path = day_folder(day), value_path(feature.feature_name, feature.version)
     storage.filesystem.create_dir(storage.path(folder, path).rpartition("/")[0], recursive=True)
     row_count = 0
     with pq.ParquetWriter(
@@ -103,12 +106,14 @@ def _write(
         filesystem=storage.filesystem,
         compression="zstd",
     ) as writer:
-        query = known_values_query(feature, as_of=midnight(day))
+        query = known_values_query(
+            feature, as_of=midnight(day), with_dropped=dropped_table(feature) in dropped
+        )
         for rows in engine.stream(query, rows_per_batch=_ROWS_PER_GROUP):
             writer.write_table(_typed(feature, rows))
             row_count += rows.num_rows
     sha256, byte_count = storage.digest(folder, path)
-    return SnapshotFile(feature.reference, path, row_count, byte_count, sha256)
+    return ValueFile(feature.reference, path, row_count, byte_count, sha256)
 
 
 def _typed(feature: FeatureVersion, rows: pa.Table) -> pa.Table:

@@ -5,30 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
 
-from feature_repo.registry.metadata import FeatureVersion
 from foundation.errors import ContractViolation
+from transformations.value_files import ValueFile
 
 _FORMAT = 1
-
-
-@dataclass(frozen=True)
-class SnapshotFile:
-    """
-    The values of one feature version in a snapshot.
-
-    Attributes:
-        reference: Feature version.
-        path: Of the file, below the snapshot's folder; empty if there are no values.
-        row_count: Entities that have a value.
-        byte_count: Size of the file.
-        sha256: Digest of the file.
-    """
-
-    reference: str
-    path: str
-    row_count: int
-    byte_count: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -44,7 +24,7 @@ class Manifest:
 
     day: date
     created_at: datetime
-    files: Sequence[SnapshotFile]
+    files: Sequence[ValueFile]
 
     @property
     def row_count(self) -> int:
@@ -84,7 +64,7 @@ class Manifest:
             return cls(
                 day=datetime.fromisoformat(record["as_of"]).date(),
                 created_at=datetime.fromisoformat(record["created_at"]),
-                files=[SnapshotFile(**file) for file in record["files"]],
+                files=[ValueFile(**file) for file in record["files"]],
             )
         except (ValueError, KeyError, TypeError) as error:
             raise ContractViolation(
@@ -106,11 +86,6 @@ def day_folder(day: date) -> str:
 def manifest_path(day: date) -> str:
     """Return the path of a day's manifest, below the root."""
     return f"{day_folder(day)}/manifest.json"
-
-
-def file_path(feature: FeatureVersion) -> str:
-    """Return the path of a feature version's file, below the day's folder."""
-    return f"feature_name={feature.feature_name}/version={feature.version}/values.parquet"
 
 
 def day_of(folder: str) -> date | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from feature_repo.registry.metadata import FeatureVersion
 from foundation.errors import ContractViolation
 from transformations.snapshots.creation import snapshot_schema
-from transformations.snapshots.manifest import Manifest, day_folder
+from transformations.snapshots.manifest import day_folder
 from transformations.snapshots.storage import Storage
 
 
@@ -74,21 +74,6 @@ def _stratified(row_count: int, limit: int) -> NDArray[np.int64]:
     return positions
 
 
-def read_values(storage: Storage, manifest: Manifest, feature: FeatureVersion) -> pa.Table | None:
-    """
-    Return the values of a feature version in one snapshot; None if it does not hold the version.
-
-    Returns:
-        The columns of `snapshot_schema`, by entity id.
-    """
-    path = _path_in(storage, manifest, feature)
-    if path is None:
-        return None
-    return pq.read_table(
-        path, filesystem=storage.filesystem, schema=snapshot_schema(feature), partitioning=None
-    )
-
-
 def _read_day(storage: Storage, feature: FeatureVersion, day: date) -> pa.Table:
     rows = pq.read_table(
         _path(storage, feature, day),
@@ -106,17 +91,10 @@ def _path(storage: Storage, feature: FeatureVersion, day: date) -> str:
             f"there is no snapshot of {day}",
             hint=f"`python -m transformations snapshot create --day {day}` makes it.",
         )
-    path = _path_in(storage, manifest, feature)
-    if path is None:
-        raise ContractViolation(
-            f"the snapshot of {day} does not hold {feature.reference}",
-            hint="It was made before that version was deployed.",
-        )
-    return path
-
-
-def _path_in(storage: Storage, manifest: Manifest, feature: FeatureVersion) -> str | None:
     for file in manifest.files:
         if file.reference == feature.reference:
-            return storage.path(day_folder(manifest.day), file.path)
-    return None
+            return storage.path(day_folder(day), file.path)
+    raise ContractViolation(
+        f"the snapshot of {day} does not hold {feature.reference}",
+        hint="It was made before that version was deployed.",
+    )

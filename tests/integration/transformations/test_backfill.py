@@ -16,6 +16,7 @@ from foundation.postgres import connect
 from foundation.settings import Settings
 from tests.integration.transformations.conftest import AS_OF
 from transformations import pipeline
+from transformations.archives.storage import Archive
 from transformations.backfill import (
     BackfillReport,
     Plan,
@@ -25,6 +26,7 @@ from transformations.backfill import (
 )
 from transformations.jobs import Job, jobs_of
 from transformations.pipeline import Options
+from transformations.retention import archive_months
 
 DAY = timedelta(days=1)
 INSTANTS = instants_between(AS_OF - DAY, AS_OF, step=DAY / 2)
@@ -72,6 +74,27 @@ def test_each_instant_is_as_if_it_had_been_computed_then(shop: Settings) -> None
         for job in AFFINITY:
             pipeline.run(shop, job, as_of=at, options=Options(append_history=True))
     assert _rows(shop, HISTORY) == backfilled
+
+
+def test_a_dropped_month_is_backfilled_as_before(shop: Settings, tmp_path: Path) -> None:
+    """What is computed from stored values finds them in the archive, and hides none of them."""
+    archiving = shop.model_copy(update={"snapshot_url": tmp_path.as_uri()})
+    dependency, dependent = AFFINITY
+    _backfill(archiving, [dependency])
+    with connect(shop) as connection:  # what a run of now would have left is no help
+        connection.execute("TRUNCATE feature_latest")
+    _backfill(archiving, [dependent])
+    expected = _rows(shop, HISTORY)
+    with connect(shop) as connection:
+        connection.execute(
+            "DELETE FROM feature_values WHERE feature_name = %s", (dependent.leader.feature_name,)
+        )
+        connection.execute("TRUNCATE feature_latest, computation_runs")
+    later = AS_OF + timedelta(days=300)
+    archive_months(archiving, Archive.open(archiving), now=later, dry_run=False)
+    assert _rows(shop, HISTORY) == []
+    _backfill(archiving, [dependent])
+    assert _rows(shop, HISTORY) == [row for row in expected if row[0] == "user_category_affinity"]
 
 
 def test_a_backfill_goes_on_where_it_was_cut_off(shop: Settings) -> None:

@@ -1,44 +1,25 @@
 """What PostgreSQL does not hold comes out of historical retrieval all the same."""
 
-import json
 import math
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pytest
 from feast import FeatureStore
 from psycopg import sql
 
 from feature_repo.history.terms import as_known_at
 from feature_repo.registry.gather import gather_features
-from feature_repo.stores.offline_values import write_values
 from foundation.postgres import Connection
-from foundation.settings import Settings, load_settings
+from foundation.settings import Settings
+from tests.integration.transformations.written import write_history
 from transformations.computations.factor_scores import pair_scores
-from transformations.snapshots import creation
-from transformations.snapshots.storage import Storage
 
 FEATURES = {feature.reference: feature for feature in gather_features()}
 MIDNIGHT = datetime(2026, 6, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 AFFINITY = "user_product_affinity_v1_0_0:user_product_affinity"
-POPULARITY = "popularity_score_v1_0_0:popularity_score"
-
-
-def _write(postgres: Connection, reference: str, at: datetime, **values: Any) -> None:  # noqa: ANN401
-    rows = pa.table(
-        {
-            "entity_id": list(values),
-            "feature_value": [json.dumps(value) for value in values.values()],
-            "timestamp": pa.repeat(pa.scalar(at, pa.timestamp("us", "UTC")), len(values)),
-        }
-    )
-    write_values(postgres, FEATURES[reference], rows, as_of=at, append_history=True)
-    postgres.commit()
 
 
 def _ask(feast_store: FeatureStore, rows: pd.DataFrame, *features: str) -> pd.DataFrame:
@@ -48,14 +29,17 @@ def _ask(feast_store: FeatureStore, rows: pd.DataFrame, *features: str) -> pd.Da
 
 
 def test_affinities_follow_from_the_factors_of_their_time(
-    feast_store: FeatureStore, postgres: Connection
+    feast_store: FeatureStore, settings: Settings
 ) -> None:
     """Of pairs that are not stored; those that are stay what they are."""
     factors = {"old": [0.25] * 64, "new": [0.5] * 64, "product": [0.1] * 32 + [0.3] * 32}
     for at, user in ((MIDNIGHT, "old"), (MIDNIGHT + DAY, "new")):
-        _write(postgres, "user_factors==1.0.0", at, u=factors[user], v=factors[user])
-        _write(postgres, "product_factors==1.0.0", at, p=factors["product"])
-    _write(postgres, "user_product_affinity==1.0.0", MIDNIGHT + DAY, **{"v:p": 0.75})
+        write_history(
+            settings, FEATURES["user_factors==1.0.0"], at, u=factors[user], v=factors[user]
+        )
+        write_history(settings, FEATURES["product_factors==1.0.0"], at, p=factors["product"])
+    affinity = FEATURES["user_product_affinity==1.0.0"]
+    write_history(settings, affinity, MIDNIGHT + DAY, **{"v:p": 0.75})
     rows = pd.DataFrame(
         [
             ("u", "p", MIDNIGHT + HOUR),
@@ -165,55 +149,3 @@ def test_search_scores_are_of_the_words_of_their_time(
         entity_df=rows, features=[search], filter_by_created_timestamp=True
     )
     assert then.to_df()["search_keyword_score"].isna().all()  # it was written long after
-
-
-@pytest.fixture
-def snapshots(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Return settings with a folder for snapshots, known to Feast's plugins too."""
-    assert settings
-    monkeypatch.setenv("FEATURE_STORE_SNAPSHOT_URL", tmp_path.as_uri())
-    return load_settings()
-
-
-def test_dropped_months_come_from_snapshots(
-    feast_store: FeatureStore, postgres: Connection, snapshots: Settings
-) -> None:
-    """Values of every type, as the midnights knew them; nothing from after a row."""
-    factors = [0.5] * 64
-    may = datetime(2026, 5, 31, 23, 30, tzinfo=UTC)
-    for at, value in ((may - 20 * HOUR, 0.1), (may, 0.2), (may + 2 * HOUR, 0.3)):
-        _write(postgres, "popularity_score==1.0.0", at, a=value)
-    _write(postgres, "user_category_affinity==1.0.0", may - DAY, u={"b": 1.0})
-    _write(postgres, "user_factors==1.0.0", may - DAY, u=factors)
-    rows = pd.DataFrame(
-        {
-            "product_id": "a",
-            "user_id": "u",
-            "event_timestamp": [may, may - timedelta(minutes=1), may + HOUR, may + 2 * HOUR],
-        }
-    )
-    features = [
-        POPULARITY,
-        "user_category_affinity_v1_0_0:user_category_affinity",
-        "user_factors_v1_0_0:user_factors",
-    ]
-    before = _ask(feast_store, rows, *features)
-    assert before["popularity_score"].tolist()[0] == 0.2
-    for day in range(30, 33):
-        creation.create(
-            snapshots,
-            Storage.open(snapshots),
-            list(FEATURES.values()),
-            (datetime(2026, 5, 1, tzinfo=UTC) + (day - 1) * DAY).date(),
-            now=MIDNIGHT,
-            force=False,
-            on_progress=lambda _: None,
-        )
-    postgres.execute("DROP TABLE feature_values_2026_05")
-    postgres.execute("DELETE FROM feature_latest")
-    postgres.commit()
-    pd.testing.assert_frame_equal(_ask(feast_store, rows, *features), before)
-    with as_known_at(MIDNIGHT - HOUR):
-        assert _ask(feast_store, rows[:1], POPULARITY)["popularity_score"].isna().all()
-    with as_known_at(MIDNIGHT):
-        assert _ask(feast_store, rows[:1], POPULARITY)["popularity_score"].tolist() == [0.2]

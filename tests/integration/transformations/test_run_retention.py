@@ -3,11 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
+from foundation import clock
 from foundation.postgres import Connection
 from foundation.settings import Settings
 from monitoring.exporter.jobs import read_job_states
 from tests.integration.monitoring.runs_on_record import insert_run
+from transformations.cli import app
 from transformations.run_retention import remove_old_runs
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -36,6 +39,21 @@ def test_old_runs_go(postgres: Connection, limits: Settings) -> None:
         assert remove_old_runs(postgres, limits, now=NOW, dry_run=dry_run) == 10 + 20
     assert _started(postgres) == sorted([*range(1, 21), *range(1, 11)])
     assert remove_old_runs(postgres, limits, now=NOW, dry_run=False) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told", "left"),
+    [(["--dry-run"], "1 records of runs would go", 2), ([], "1 records of runs removed", 1)],
+)
+def test_the_command(postgres: Connection, arguments: list[str], told: str, left: int) -> None:
+    """It removes them, or only looks."""
+    for days in (0, 400):
+        started_at = clock.now() - days * DAY
+        insert_run(postgres, "f", started_at=started_at, status="failed" if days else "succeeded")
+    postgres.commit()
+    result = CliRunner().invoke(app, ["remove-runs", *arguments])
+    assert (result.exit_code, result.output) == (0, f"{told}\n")
+    assert postgres.execute("SELECT count(*) FROM computation_runs").fetchone() == (left,)
 
 
 def test_failures_since_the_last_success_still_count(

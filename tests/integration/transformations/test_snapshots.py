@@ -9,7 +9,6 @@ from typing import Any
 
 import fsspec
 import pandas as pd
-import pyarrow as pa
 import pytest
 from feast import FeatureStore
 from pyarrow import fs
@@ -18,12 +17,14 @@ from typer.testing import CliRunner
 from feature_repo.registry.catalog import REPO_PATH
 from feature_repo.registry.gather import gather_features
 from feature_repo.registry.metadata import FeatureVersion
-from feature_repo.stores.offline_values import write_values
+from feature_repo.stores.archived_parts import archived_parts
 from foundation import clock
 from foundation.errors import ConfigurationError, ContractViolation
 from foundation.postgres import connect
 from foundation.settings import Settings
+from tests.integration.transformations.written import write_history
 from transformations import retention
+from transformations.archives.storage import Archive
 from transformations.cli import app
 from transformations.nightly import keep_snapshots
 from transformations.snapshots import creation, reading, verification
@@ -60,30 +61,18 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]
         memory.rm("/", recursive=True)
 
 
-def _write(settings: Settings, feature: FeatureVersion, at: datetime, **values: Any) -> None:  # noqa: ANN401 - of any type
-    rows = pa.table(
-        {
-            "entity_id": list(values),
-            "feature_value": [json.dumps(value) for value in values.values()],
-            "timestamp": pa.repeat(pa.scalar(at, pa.timestamp("us", "UTC")), len(values)),
-        }
-    )
-    with connect(settings) as connection:
-        write_values(connection, feature, rows, as_of=at, append_history=True)
-
-
 @pytest.fixture
 def stored(settings: Settings) -> Settings:
     """Settings of stores with values before, at and after a midnight."""
     affinity = FEATURES["user_category_affinity==1.0.0"]
     factors = FEATURES["user_factors==1.0.0"]
-    _write(settings, POPULARITY, MIDNIGHT - 10 * HOUR, a=0.1, b=0.1)  # too old by then
-    _write(settings, POPULARITY, MIDNIGHT - HOUR, a=0.2, b=0.2, c=0.2)
-    _write(settings, POPULARITY, MIDNIGHT, b=0.3)
-    _write(settings, POPULARITY, MIDNIGHT + HOUR, a=0.4, d=0.4)
-    _write(settings, affinity, MIDNIGHT - HOUR, u={"é": 0.5, "b": 1.0}, v={})
-    _write(settings, factors, MIDNIGHT - HOUR, u=[0.5, -0.25] * 32)
-    _write(settings, AFFINITY, MIDNIGHT - HOUR, **{"u:p": 0.5, "u%3A:q": -0.5})
+    write_history(settings, POPULARITY, MIDNIGHT - 10 * HOUR, a=0.1, b=0.1)  # too old by then
+    write_history(settings, POPULARITY, MIDNIGHT - HOUR, a=0.2, b=0.2, c=0.2)
+    write_history(settings, POPULARITY, MIDNIGHT, b=0.3)
+    write_history(settings, POPULARITY, MIDNIGHT + HOUR, a=0.4, d=0.4)
+    write_history(settings, affinity, MIDNIGHT - HOUR, u={"é": 0.5, "b": 1.0}, v={})
+    write_history(settings, factors, MIDNIGHT - HOUR, u=[0.5, -0.25] * 32)
+    write_history(settings, AFFINITY, MIDNIGHT - HOUR, **{"u:p": 0.5, "u%3A:q": -0.5})
     return settings
 
 
@@ -147,7 +136,7 @@ def test_a_snapshot_equals_feasts_point_in_time_join(
 def test_a_snapshot_stays_as_it_is(stored: Settings, storage: Storage) -> None:
     """Later corrections don't change it, unless it is made anew on purpose."""
     first = _create(stored, storage)
-    _write(stored, POPULARITY, MIDNIGHT, b=0.9)
+    write_history(stored, POPULARITY, MIDNIGHT, b=0.9)
     assert _create(stored, storage) == first
     assert _values(storage, POPULARITY)["b"] == 0.3
     _create(stored, storage, force=True)
@@ -239,84 +228,67 @@ def test_old_snapshots_expire(stored: Settings, storage: Storage) -> None:
     assert (expired(365), expired(366)) == ([], [DAY])
 
 
-def test_a_month_is_dropped_once_its_snapshots_verify(settings: Settings, tmp_path: Path) -> None:
-    """Not before, and never one that is young; latest values stay."""
-    storage = Storage(fs.LocalFileSystem(), str(tmp_path))
-    _write(settings, POPULARITY, datetime(2020, 2, 28, 23, 30, tzinfo=UTC), a=0.1)
-    _write(settings, POPULARITY, datetime(2020, 2, 29, 23, tzinfo=UTC), a=0.2)
-    _write(settings, POPULARITY, MIDNIGHT, a=0.3)
+def test_days_of_dropped_months_are_made_as_before(stored: Settings, tmp_path: Path) -> None:
+    """To the byte, of every type; with what was written to such a month since."""
+    archiving = stored.model_copy(update={"snapshot_url": tmp_path.as_uri()})
+    storage, archive = Storage.open(archiving), Archive.open(archiving)
 
-    def drop(*, dry_run: bool = False) -> list[tuple[str, bool]]:
-        states = retention.drop_partitions(settings, storage, now=NOW, dry_run=dry_run)
-        return [(s.name, s.dropped) for s in states if s.name == "feature_values_2020_02"]
+    def drop() -> None:
+        later = NOW + timedelta(days=400)
+        retention.archive_months(archiving, archive, now=later, dry_run=False)
 
-    assert drop() == [("feature_values_2020_02", False)]
-    for day in (date(2020, 2, 29), date(2020, 3, 1)):
-        creation.create(
-            settings,
-            storage,
-            [POPULARITY],
-            day,
-            now=NOW,
-            force=False,
-            on_progress=lambda _: None,
-        )
-    assert drop(dry_run=True) == [("feature_values_2020_02", True)]
-    assert drop() == [("feature_values_2020_02", True)]
-    assert drop() == []
-    with connect(settings) as connection:
-        left = connection.execute("SELECT feature_value FROM feature_values").fetchall()
-    assert left == [(0.3,)]
-    kept = reading.read(storage, POPULARITY, [date(2020, 2, 29), date(2020, 3, 1)])
-    assert kept["feature_value"].to_pylist() == [0.1, 0.2]
+    before = _create(archiving, storage)
+    drop()
+    assert _create(archiving, storage, force=True) == before
+    write_history(archiving, POPULARITY, MIDNIGHT - HOUR, a=0.21, e=0.5)
+    expected = _values(storage, POPULARITY) | {"a": 0.21, "e": 0.5}
+    for _ in range(2):
+        made = _create(archiving, storage, force=True)
+        assert _values(storage, POPULARITY) == expected
+        drop()
+    for path in tmp_path.rglob("archive/**/*.parquet"):
+        path.unlink()
+    with pytest.raises(ContractViolation, match="archive of 2026-05 is damaged"):
+        _create(archiving, storage, force=True)
+    assert storage.manifest(DAY) == made
+    assert verification.verify(storage, DAY) == []
 
 
-def test_a_month_in_use_is_left_for_later(settings: Settings, tmp_path: Path) -> None:
-    """Jobs are not made to wait for long."""
-    storage = Storage(fs.LocalFileSystem(), str(tmp_path))
-    _write(settings, POPULARITY, datetime(2020, 2, 29, 23, tzinfo=UTC), a=0.2)
-    creation.create(
-        settings,
-        storage,
-        [POPULARITY],
-        date(2020, 3, 1),
-        now=NOW,
-        force=False,
-        on_progress=lambda _: None,
-    )
-    with connect(settings) as reader:
-        reader.execute("SELECT * FROM feature_values")
-        states = retention.drop_partitions(settings, storage, now=NOW, dry_run=False)
-    assert ("feature_values_2020_02", "the history was in use for 5 s") in [
-        (state.name, state.reason) for state in states
-    ]
-
-
-def test_after_midnight_everything_is_kept_and_dropped(
+def test_after_midnight_everything_is_put_away(
     settings: Settings, applied: Settings, tmp_path: Path
 ) -> None:
-    """Today's snapshot is made, one that is too old goes, and so does a month that is covered."""
+    """Today's snapshot is made, one that is too old goes, and an old month goes to the archive."""
     assert applied
-    storing = settings.model_copy(update={"snapshot_url": tmp_path.as_uri()})
-    storage = Storage.open(storing)
+    storing = settings.model_copy(
+        update={"snapshot_url": tmp_path.as_uri(), "archive_retention_days": 365}
+    )
+    storage, today = Storage.open(storing), clock.now().date()
+    old, older = (clock.now() - timedelta(days=days) for days in (250, 1_000))
     creation.create(
         settings,
         storage,
         [POPULARITY],
-        date(2020, 3, 1),
+        older.date(),
         now=NOW,
         force=False,
         on_progress=lambda _: None,
     )
+    for at in (old, older):
+        write_history(settings, POPULARITY, at, a=0.2)
     keep_snapshots(storing)
-    assert storage.days() == [clock.now().date()]
-    assert verification.verify(storage, storage.days()[0]) == []
+    assert storage.days() == [today]
+    assert verification.verify(storage, today) == []
+    with connect(settings) as connection:
+        assert connection.execute("SELECT count(*) FROM feature_values").fetchone() == (0,)
+        parts = archived_parts(connection)
+    assert [part.removed_at is None for part in parts] == [False, True]
+    assert len(list(tmp_path.rglob("archive/**/values.parquet"))) == 1
 
 
 def test_the_commands(
     stored: Settings, applied: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Create, list, verify, prune, retain; exit codes tell."""
+    """Create, list, verify, prune; exit codes tell."""
     assert stored
     assert applied
     monkeypatch.setenv("FEATURE_STORE_SNAPSHOT_URL", tmp_path.as_uri())
@@ -334,5 +306,4 @@ def test_the_commands(
     assert snapshot("verify")[0] == 2
     assert snapshot("verify", "--day", "2026-05-31")[0] == 0
     assert "0 snapshots older than 365 days" in snapshot("prune", "--dry-run")[1]
-    assert snapshot("retain", "--dry-run")[0] == 0
     assert snapshot("create", "--day", "x")[0] == 1

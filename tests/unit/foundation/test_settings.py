@@ -41,6 +41,18 @@ def test_a_wrong_value_is_named_with_what_it_must_be(
     assert requirement in str(caught.value)
 
 
+def test_the_archive_is_kept_for_longer_than_postgresql_keeps_the_history(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else what is archived would be removed the same night."""
+    monkeypatch.setenv("FEATURE_STORE_HISTORY_RETENTION_DAYS", "60")
+    monkeypatch.setenv("FEATURE_STORE_ARCHIVE_RETENTION_DAYS", "60")
+    assert load_settings().archive_retention_days == 60
+    monkeypatch.setenv("FEATURE_STORE_ARCHIVE_RETENTION_DAYS", "59")
+    with pytest.raises(ConfigurationError, match="ARCHIVE_RETENTION_DAYS must be at least 60"):
+        load_settings()
+
+
 def test_a_wrong_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message about a URL does not repeat its password."""
     monkeypatch.setenv("FEATURE_STORE_POSTGRES_URL", "mysql://user:hunter2@host/db")

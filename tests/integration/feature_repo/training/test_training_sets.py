@@ -1,7 +1,7 @@
 """Training sets, built and looked at by the commands that users type."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +11,10 @@ import pytest
 
 from foundation.errors import ConfigurationError, ContractViolation, UnknownVersion
 from foundation.postgres import Connection
+from foundation.settings import load_settings
 from tests.integration.feature_repo.training.conftest import HOUR, START, Run
+from transformations.archives.storage import Archive
+from transformations.retention import archive_months
 
 FEATURES = ("popularity_score==1.0.0", "user_category_affinity==1.0.0")
 
@@ -81,6 +84,20 @@ def test_a_set_is_built_again_to_the_byte(
         assert (again / name).read_bytes() == (built / name).read_bytes()
     same = run("training-set", "diff", built, again)
     assert (same.exit_code, same.output) == (0, "They are the same to the byte.\n")
+
+
+def test_a_set_is_built_again_from_the_archive(
+    run: Run, built: Path, history: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """To the byte, once PostgreSQL has dropped the month and its corrections."""
+    _correct(history)
+    monkeypatch.setenv("FEATURE_STORE_SNAPSHOT_URL", (tmp_path / "snapshots").as_uri())
+    settings = load_settings()
+    archive_months(settings, Archive.open(settings), now=START + timedelta(days=400), dry_run=False)
+    assert history.execute("SELECT count(*) FROM feature_values").fetchone() == (0,)
+    history.commit()
+    result = run("training-set", "verify", built)
+    assert (result.exit_code, "same to the byte" in result.output) == (0, True), result.output
 
 
 def test_what_is_different_is_told(

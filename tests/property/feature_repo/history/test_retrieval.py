@@ -21,12 +21,12 @@ from feature_repo.stores.keys import entity_id
 from foundation.postgres import connect
 from foundation.settings import Settings
 from tests.histories import Written, known_value, store
+from transformations.archives.reading import ArchivedValues
 from transformations.on_demand.history import PastComputations
-from transformations.snapshots.history import SnapshotValues
 
 FEATURES = {feature.reference: feature for feature in gather_features()}
 FLOAT = FEATURES["popularity_score==1.0.0"]
-EXTENSIONS = Extensions(older_values=SnapshotValues(), computations=PastComputations())
+EXTENSIONS = Extensions(older_values=ArchivedValues(), computations=PastComputations())
 START = datetime(2026, 5, 31, 22, tzinfo=UTC)  # so that a month ends amid the history
 STEP = timedelta(minutes=5)  # both parts of the look-back are multiples of it
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_repo.stores.keys import entity_id, entity_ids, key_values, redis_keys
+from feature_repo.stores.keys import entity_id, entity_ids, key_columns, key_values, redis_keys
 
 # Rich in what could confuse: separators, escapes, and what looks like a version.
 parts = st.text(
@@ -39,3 +39,11 @@ def test_columns_are_encoded_like_single_ids(rows: list[tuple[str, str]]) -> Non
     columns = [pa.array([row[position] for row in rows], pa.string()) for position in (0, 1)]
     assert entity_ids(columns).to_pylist() == [entity_id(row) for row in rows]
     assert entity_ids(columns[:1]).to_pylist() == [entity_id(row[:1]) for row in rows]
+
+
+@given(rows=st.lists(st.tuples(parts, parts), max_size=10))
+def test_columns_can_be_read_back(rows: list[tuple[str, str]]) -> None:
+    """A column of entity ids gives the columns of keys that it was made of."""
+    ids = pa.chunked_array([[entity_id(row) for row in rows]], pa.string())
+    columns = [column.to_pylist() for column in key_columns(ids, 2)]
+    assert list(zip(*columns, strict=True)) == rows

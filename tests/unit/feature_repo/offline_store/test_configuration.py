@@ -9,7 +9,7 @@ from foundation.errors import ConfigurationError
 
 STORE = {
     "type": "feature_repo.offline_store.store.PointInTimeOfflineStore",
-    "older_values": "transformations.snapshots.history.SnapshotValues",
+    "older_values": "transformations.archives.reading.ArchivedValues",
     "computations": "transformations.on_demand.history.PastComputations",
 }
 

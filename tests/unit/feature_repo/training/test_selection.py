@@ -14,7 +14,7 @@ CATALOG = Catalog(
 )
 # By their paths, as feature_store.yaml names them: these packages are above.
 EXTENSIONS = load_extensions(
-    older_values="transformations.snapshots.history.SnapshotValues",
+    older_values="transformations.archives.reading.ArchivedValues",
     computations="transformations.on_demand.history.PastComputations",
 )
 

@@ -1,0 +1,1 @@
+"""The archive: all values of the months that PostgreSQL has dropped, in Parquet files."""
