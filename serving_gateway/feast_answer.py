@@ -108,18 +108,15 @@ def _time(timestamp: datetime | None) -> bytes:
 
 def _values(collected: CollectedColumn, rows: Sequence[int] | None) -> bytes:
     texts = collected.value_texts()
-    try:
-        match collected.column.feature.feature_type:
-            case FeatureType.FLOAT:
-                texts = _converted(texts, _WHOLE_NUMBER, _with_decimals)
-            case FeatureType.MAP:
-                texts = _converted(texts, _WHOLE_ITEM, _with_decimal_items)
-            case FeatureType.VECTOR:
-                texts = _in_double_precision(texts)
-            case FeatureType.STRING:
-                pass
-    except (ValueError, TypeError, AttributeError):
-        pass  # somebody has stored JSON of another type
+    match collected.column.feature.feature_type:
+        case FeatureType.FLOAT:
+            texts = _converted(texts, _WHOLE_NUMBER, _with_decimals)
+        case FeatureType.MAP:
+            texts = _converted(texts, _WHOLE_ITEM, _with_decimal_items)
+        case FeatureType.VECTOR:
+            texts = _in_double_precision(texts)
+        case FeatureType.STRING:
+            pass
     return _array(_spread(texts, rows))
 
 

@@ -27,8 +27,8 @@ class Instruments:
         self.readings = ReadingInstruments(metrics)
         self._unavailable = metrics.counter(
             "feature_tier_unavailable_total",
-            "Reads that a tier, or a computation of one, could not answer.",
-            ("tier", "computation"),
+            "Reads that a tier could not answer, or a part of it: a computation, a cluster's node.",
+            ("tier", "part"),
         )
         self._corrupt = metrics.counter(
             "feature_corrupt_values_total",
@@ -62,8 +62,8 @@ class Instruments:
         )
         self._tier_state = metrics.gauge(
             "feature_tier_state",
-            "0: reads go to the tier, or the computation of one; 1: they are kept off it.",
-            ("tier", "computation"),
+            "0: reads go to the tier, or the part of it; 1: they are kept off it.",
+            ("tier", "part"),
         )
         self._breakers: dict[str, Callable[[], bool]] = {}
 
@@ -73,7 +73,7 @@ class Instruments:
         return self.metrics.registry
 
     def count_unavailable(self, tier: str) -> None:
-        """Count a read that a tier, or `tier:computation`, could not answer."""
+        """Count a read that a tier, or `tier:part`, could not answer."""
         self._unavailable.labels(*_parted(tier)).inc()
 
     def count_corrupt(self, feature: FeatureVersion, tier: str, count: int) -> None:
@@ -94,7 +94,7 @@ class Instruments:
         self._duration.add((route,), seconds)
 
     def watch_breaker(self, tier: str, is_open: Callable[[], bool]) -> None:
-        """Let the state of a tier, or of `tier:computation`, be recorded with the vital signs."""
+        """Let the state of a tier, or of `tier:part`, be recorded with the vital signs."""
         self._breakers[tier] = is_open
 
     def record_vital_signs(self, *, catalog_age_seconds: float, lag_seconds: float) -> None:
@@ -115,5 +115,5 @@ class Instruments:
 
 
 def _parted(guarded: str) -> tuple[str, str]:
-    tier, _, computation = guarded.partition(":")
-    return tier, computation
+    tier, _, part = guarded.partition(":")
+    return tier, part

@@ -32,7 +32,7 @@ def _limit(metric: str) -> str:
 
 
 def _open(tier: str) -> str:
-    return f'max by (tier, computation) (feature_tier_state{{tier="{tier}"}}) == 1'
+    return f'max by (tier, part) (feature_tier_state{{tier="{tier}"}}) == 1'
 
 
 ALERTS = (
@@ -112,7 +112,7 @@ ALERTS = (
         expression=_open("on_demand"),
         hold=timedelta(minutes=5),
         severity=Severity.WARNING,
-        summary="{{ $labels.computation }}: computed no more, after several failures in a row",
+        summary="{{ $labels.part }}: computed no more, after several failures in a row",
         description="Values of this feature that no store has are served as defaults.",
     ),
     Alert(

@@ -159,7 +159,7 @@ def _tiers() -> Row:
         states(
             "State of the tiers",
             "Red while reads are kept off one.",
-            query("max by (tier, computation) (feature_tier_state)", "{{tier}} {{computation}}"),
+            query("max by (tier, part) (feature_tier_state)", "{{tier}} {{part}}"),
             well="reads",
             ill="kept off",
         ),

@@ -102,7 +102,7 @@ def _given_up(stage: Stage) -> set[int]:
     return {
         node.port
         for node in stage.nodes
-        if metrics.get(f'feature_tier_state{{tier="online:{HOST}:{node.port}"}}')
+        if metrics.get(f'feature_tier_state{{part="{HOST}:{node.port}",tier="online"}}')
     }
 
 

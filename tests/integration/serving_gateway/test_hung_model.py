@@ -76,7 +76,7 @@ def test_all_else_goes_on(
     assert answer["counts"] == {"on_demand": 2}
     store_value(valkey, POPULARITY, "p1", "0.5")
     response = client.post("/v1/cache/invalidate", json={"feature_name": POPULARITY})
-    assert response.json() == {"removed": 1}
+    assert response.json()["removed"] == 1
     rules.write_text("versions: {popularity_score: 1.0.0}\n")
     _eventually(
         lambda: client.get(f"/v1/features/{POPULARITY}").json()["served_version"] == "1.0.0"

@@ -321,7 +321,7 @@ def test_what_is_no_value_in_redis_is_a_miss(
     assert not answer["degraded"]
     metrics = read_metrics(gateway)
     assert metrics[f"feature_corrupt_values_total{{{labels}}}"] == 3 * unsound
-    assert metrics['feature_tier_state{tier="online"}'] == 0
+    assert metrics['feature_tier_state{part="",tier="online"}'] == 0
 
 
 def test_what_is_no_value_in_postgresql_is_a_miss(

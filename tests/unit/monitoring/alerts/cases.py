@@ -174,8 +174,8 @@ SERVING = [
     ),
     Case(
         "OnDemandTierOpen",
-        {'feature_tier_state{tier="on_demand", computation="f==1.0.0"}': gauge(0, 1, 0)},
-        {"computation": "f==1.0.0", **WARNING},
+        {'feature_tier_state{tier="on_demand", part="f==1.0.0"}': gauge(0, 1, 0)},
+        {"part": "f==1.0.0", **WARNING},
     ),
     Case(
         "WriteBackFailing",

@@ -86,7 +86,7 @@ async def test_failures_in_a_row_keep_reads_off() -> None:
     assert guard.is_open()
     assert [entry["event"] for entry in logged] == ["tier_given_up"]
     assert (
-        'feature_tier_unavailable_total{computation="",tier="tier"} 4.0'
+        'feature_tier_unavailable_total{part="",tier="tier"} 4.0'
         in instruments.exposition().decode()
     )
 
