@@ -1,7 +1,5 @@
 """Every setting of the project, read once from the environment (and `.env`) by an entry point."""
 
-import difflib
-import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from foundation.environment import refuse_unknown_variables
 from foundation.errors import ConfigurationError
 
 PREFIX = "FEATURE_STORE_"
@@ -302,7 +301,7 @@ def load_settings() -> Settings:
         ConfigurationError: A variable has a wrong value, or no setting has its name; the message
             names each variable and what it must be.
     """
-    _refuse_unknown_variables()
+    refuse_unknown_variables(PREFIX, Settings.model_fields)
     try:
         return Settings()
     except ValidationError as error:
@@ -324,14 +323,3 @@ def _variables(names: Sequence[str]) -> str:
 def _require_scheme(value: SecretStr | None, schemes: tuple[str, ...]) -> None:
     if value is not None and not value.get_secret_value().startswith(schemes):
         raise ValueError("must start with " + " or ".join(schemes))
-
-
-def _refuse_unknown_variables() -> None:
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
-    for variable in sorted(os.environ):
-        if variable.upper().startswith(PREFIX) and variable.upper() not in known:
-            near = difflib.get_close_matches(variable.upper(), known, n=1)
-            raise ConfigurationError(
-                f"{variable}: no setting has this name",
-                hint=f"Did you mean {near[0]}?" if near else "docs/settings.md lists them all.",
-            )

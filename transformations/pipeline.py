@@ -29,6 +29,7 @@ from transformations.quality.gate import Check, Gate, refuse_failures
 from transformations.quality.inputs import InputLimits, check_inputs
 from transformations.quality.model_quality import metric_expectations, metric_frame
 from transformations.quality.outputs import check_outputs
+from transformations.steps import Steps
 from transformations.values import stored_rows
 
 _log = structlog.get_logger()
@@ -136,7 +137,7 @@ def run(
 def _steps(
     settings: Settings, connection: Connection, attempt: runs.Run, options: Options
 ) -> list[runs.RunReport]:
-    steps = _Steps()
+    steps = Steps()
     computed = _gated(settings, connection, attempt, options, steps)
     return _published(settings, connection, attempt, options, steps, computed)
 
@@ -146,7 +147,7 @@ def _gated(
     connection: Connection,
     attempt: runs.Run,
     options: Options,
-    steps: "_Steps",
+    steps: Steps,
 ) -> Computed:
     gate = Gate()
     try:
@@ -167,7 +168,7 @@ def _published(
     connection: Connection,
     attempt: runs.Run,
     options: Options,
-    steps: "_Steps",
+    steps: Steps,
     computed: Computed,
 ) -> list[runs.RunReport]:
     job, chosen = attempt.job, options.entity_ids
@@ -297,18 +298,3 @@ def _record(
     connection: Connection, attempt: runs.Run, references: list[str], checks: list[Check]
 ) -> None:
     runs.record_checks(connection, attempt, references, [check.as_record() for check in checks])
-
-
-class _Steps:
-    """Measures the steps of a run, and traces them, also one that fails."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextlib.contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Take the block for a step."""
-        started = clock.now()
-        with span(name):
-            yield
-        self.seconds[name] = (clock.now() - started).total_seconds()

@@ -1,6 +1,8 @@
 """Gateways in this process, on real sockets, and how tests talk to them."""
 
+import asyncio
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -42,10 +44,21 @@ def gateway_on(
         yield client
 
 
+class _Server(uvicorn.Server):
+    """Closes connections, too, whose requests outlast its patience; a process that ends needn't."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            if (transport := connection.transport) is not None:
+                transport.abort()
+        await asyncio.sleep(0)
+
+
 @contextlib.contextmanager
 def serving(config: uvicorn.Config) -> Iterator[str]:
     """Run a server in a thread, and yield its URL."""
-    server = uvicorn.Server(config)
+    server = _Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -39,11 +39,20 @@ ENTITIES = ["p1", "p%3A1", "é"]
 JUNE, JULY = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
 TABLES = "feature_values, feature_latest, replaced_values, archived_parts"
 
-# As jobs and pushes do, but at an instant that the test chooses.
+# As jobs and pushes do, but at instants that the test chooses: so without the trigger, which knows
+# only now.
+WITHOUT_TRIGGERS = "SET session_replication_role = replica"
+KEEP_REPLACED = """
+INSERT INTO replaced_values
+SELECT entity_id, feature_name, feature_value, version, "timestamp", created_at, %(created)s
+FROM feature_values
+WHERE entity_id = %(entity_id)s AND feature_name = %(feature_name)s AND version = %(version)s
+  AND "timestamp" = %(timestamp)s AND feature_value <> %(value)s
+"""
 UPSERT_HISTORY = """
 INSERT INTO feature_values AS kept
     (entity_id, feature_name, feature_value, version, "timestamp", created_at)
-VALUES (%s, %s, %s, %s, %s, %s)
+VALUES (%(entity_id)s, %(feature_name)s, %(value)s, %(version)s, %(timestamp)s, %(created)s)
 ON CONFLICT (feature_name, version, entity_id, "timestamp") DO UPDATE
 SET feature_value = excluded.feature_value, created_at = excluded.created_at
 WHERE kept.feature_value <> excluded.feature_value
@@ -51,7 +60,7 @@ WHERE kept.feature_value <> excluded.feature_value
 UPSERT_LATEST = """
 INSERT INTO feature_latest AS kept
     (entity_id, feature_name, feature_value, version, "timestamp", created_at)
-VALUES (%s, %s, %s, %s, %s, %s)
+VALUES (%(entity_id)s, %(feature_name)s, %(value)s, %(version)s, %(timestamp)s, %(created)s)
 ON CONFLICT (feature_name, version, entity_id) DO UPDATE
 SET feature_value = excluded.feature_value, "timestamp" = excluded."timestamp",
     created_at = excluded.created_at
@@ -90,16 +99,17 @@ def _write_down(
     connection: Connection, feature: FeatureVersion, write: Write, created: datetime
 ) -> None:
     value = {"view": write.value} if feature is MAP else write.value
-    row = (
-        write.entity_id,
-        feature.feature_name,
-        json.dumps(value),
-        feature.version,
-        write.timestamp,
-        created,
-    )
+    row = {
+        "entity_id": write.entity_id,
+        "feature_name": feature.feature_name,
+        "value": json.dumps(value),
+        "version": feature.version,
+        "timestamp": write.timestamp,
+        "created": created,
+    }
     connection.execute(UPSERT_LATEST, row)
     keep_months(connection, [write.timestamp])
+    connection.execute(KEEP_REPLACED, row)
     connection.execute(UPSERT_HISTORY, row)
     connection.commit()
 
@@ -109,6 +119,7 @@ def _live(
 ) -> None:
     """Let everything happen from empty tables, with drops or without."""
     with connect(servers) as connection:
+        connection.execute(WITHOUT_TRIGGERS)
         connection.execute(f"TRUNCATE {TABLES}")
         connection.commit()
         created = START - 2 * STEP
