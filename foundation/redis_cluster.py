@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 import redis
 import redis.asyncio
 from redis.crc import key_slot
 
+from foundation.redis_commands import Keys, command, mget_command
 from foundation.redis_pipeline import PipelinedReads, expiries_command
 
 T = TypeVar("T")
@@ -42,9 +44,12 @@ class NodeReads(PipelinedReads):
         super().__init__(client)
         self._on_moved = on_moved
 
-    async def mget(self, keys: Sequence[str]) -> list[bytes | None]:
+    async def mget(self, keys: Sequence[Keys]) -> list[bytes | None]:
         """Return the values of keys; see `PipelinedReads.mget`."""
-        return await self._ask_by_slot(keys, lambda part: ("MGET", *part), None)
+        spelt_out = list(chain.from_iterable(each.spelt_out() for each in keys))
+        return await self._ask_by_slot(
+            spelt_out, lambda part: mget_command([Keys.unlike(part)]), None
+        )
 
     async def expiries(self, keys: Sequence[str]) -> list[int]:
         """Return when keys expire; see `PipelinedReads.expiries`."""
@@ -52,15 +57,15 @@ class NodeReads(PipelinedReads):
 
     async def slots(self) -> list[Any]:
         """Return what the node knows of the cluster: the answer to CLUSTER SLOTS."""
-        return await self._ask("CLUSTER", "SLOTS")
+        return await self._ask(command("CLUSTER", "SLOTS"))
 
     async def _ask_by_slot(
-        self, keys: Sequence[str], command: Callable[[Sequence[str]], Sequence[str]], missing: T
+        self, keys: Sequence[str], packed: Callable[[Sequence[str]], bytes], missing: T
     ) -> list[T]:
         places: dict[int, list[int]] = {}
         for place, key in enumerate(keys):
             places.setdefault(slot_of(key), []).append(place)
-        commands = [command([keys[place] for place in part]) for part in places.values()]
+        commands = [packed([keys[place] for place in part]) for part in places.values()]
         found = [missing] * len(keys)
         for part, answer in zip(places.values(), await self._ask_all(commands), strict=True):
             if isinstance(answer, redis.ResponseError) and str(answer).startswith(_ELSEWHERE):

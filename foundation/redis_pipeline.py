@@ -10,6 +10,8 @@ import hiredis
 import redis
 import redis.asyncio
 
+from foundation.redis_commands import Keys, command, mget_command
+
 # A connection that owes an answer for so long is dead, even if nobody has said so.
 _LONGEST_SILENCE_SECONDS = 1.0
 
@@ -40,14 +42,14 @@ class PipelinedReads:
         self._connecting = asyncio.Lock()
         self._link: _Link | None = None
 
-    async def mget(self, keys: Sequence[str]) -> list[bytes | None]:
+    async def mget(self, keys: Sequence[Keys]) -> list[bytes | None]:
         """
         Return the values of keys, None for those that have none.
 
         Raises:
             redis.RedisError: Redis can't be reached, refuses, or answers what is no answer.
         """
-        return await self._ask("MGET", *keys)
+        return await self._ask(mget_command(keys))
 
     async def expiries(self, keys: Sequence[str]) -> list[int]:
         """
@@ -57,7 +59,7 @@ class PipelinedReads:
             redis.RedisError: As for `mget`.
         """
         parts = [keys[n : n + _KEYS_PER_SCRIPT] for n in range(0, len(keys), _KEYS_PER_SCRIPT)]
-        asked = [self._ask(*expiries_command(part)) for part in parts]
+        asked = [self._ask(expiries_command(part)) for part in parts]
         return list(chain.from_iterable(await asyncio.gather(*asked)))
 
     async def close(self) -> None:
@@ -67,17 +69,15 @@ class PipelinedReads:
             await self._link.closed.wait()
         await self._client.aclose()
 
-    async def _ask(self, *words: str) -> list[Any]:
-        command = hiredis.pack_command(words)  # type: ignore[arg-type] # any number will do
+    async def _ask(self, packed: bytes) -> list[Any]:
         link = self._link
         if link is None or not link.is_sound():
             link = await self._connected()
-        return await link.ask(command)
+        return await link.ask(packed)
 
-    async def _ask_all(self, commands: Sequence[Sequence[str]]) -> list[list[Any] | BaseException]:
+    async def _ask_all(self, packed: Sequence[bytes]) -> list[list[Any] | BaseException]:
         """Return the answer to each command, or what went wrong with it."""
         link = await self._connected()
-        packed = [hiredis.pack_command(tuple(words)) for words in commands]  # type: ignore[arg-type]
         return await asyncio.gather(*map(link.ask, packed), return_exceptions=True)
 
     async def _connected(self) -> "_Link":
@@ -91,9 +91,9 @@ class PipelinedReads:
             return self._link
 
 
-def expiries_command(keys: Sequence[str]) -> Sequence[str]:
+def expiries_command(keys: Sequence[str]) -> bytes:
     """Return the command that asks when keys expire."""
-    return ("EVAL", _EXPIRIES, str(len(keys)), *keys)
+    return command("EVAL", _EXPIRIES, str(len(keys)), *keys)
 
 
 class _Link(asyncio.Protocol):
@@ -117,13 +117,13 @@ class _Link(asyncio.Protocol):
         silent_since = self._waiting[0][1] if self._waiting else None
         return silent_since is None or self._loop.time() - silent_since < _LONGEST_SILENCE_SECONDS
 
-    def ask(self, command: bytes) -> asyncio.Future[list[Any]]:
+    def ask(self, packed: bytes) -> asyncio.Future[list[Any]]:
         """Send a command; its answer will be the future's result."""
         answer: asyncio.Future[list[Any]] = self._loop.create_future()
         self._waiting.append((answer, self._loop.time()))
         if not self._unsent:
             self._loop.call_soon(self._send)
-        self._unsent.append(command)
+        self._unsent.append(packed)
         return answer
 
     def _send(self) -> None:

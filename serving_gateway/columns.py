@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from feature_repo.registry.metadata import FeatureVersion
-from feature_repo.stores.keys import escape, redis_keys
+from feature_repo.stores.keys import escape, keys_of
 from foundation.errors import ContractViolation
+from foundation.redis_commands import Keys
 
 Vector = Sequence[float]
 
@@ -27,9 +28,9 @@ class Column(NamedTuple):
     query_embedding: Vector | None = None
     is_known: bool = True
 
-    def redis_keys(self) -> list[str]:
+    def keys(self) -> Keys:
         """Return the Redis keys of the values."""
-        return redis_keys(self.feature.feature_name, self.feature.version, self.entity_ids)
+        return keys_of(self.feature.feature_name, self.feature.version, self.entity_ids)
 
     def only(self, rows: Sequence[int]) -> "Column":
         """Return the column of some of its entities."""

@@ -159,7 +159,7 @@ def _delete_online(
             keys = [
                 key
                 for feature in features
-                for key in Column(feature, _fitting(feature, entity_ids)).redis_keys()
+                for key in Column(feature, _fitting(feature, entity_ids)).keys().spelt_out()
             ]
             removed = delete_keys(client, keys)
         with translated_errors():

@@ -55,7 +55,7 @@ def plan_read(
 
 def proto_keys(feature: FeatureVersion, entity_keys: Sequence[EntityKey]) -> list[str]:
     """Return the Redis keys of a feature version's values for Feast's entity keys."""
-    entity_ids = (proto_entity_id(entity_key, feature.join_keys) for entity_key in entity_keys)
+    entity_ids = [proto_entity_id(entity_key, feature.join_keys) for entity_key in entity_keys]
     return redis_keys(feature.feature_name, feature.version, entity_ids)
 
 

@@ -6,10 +6,12 @@ Escaping only `%` and `:` keeps ordinary ids readable and makes the joined form 
 no id can imitate another entity's key, whatever it contains.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from foundation.redis_commands import Keys
 
 SEPARATOR = ":"
 
@@ -66,7 +68,12 @@ def key_parts(feature_name: str, version: str) -> tuple[str, str]:
     return f"feature:{feature_name}:", f":v{version}"
 
 
-def redis_keys(feature_name: str, version: str, entity_ids: Iterable[str]) -> list[str]:
+def keys_of(feature_name: str, version: str, entity_ids: Sequence[str]) -> Keys:
     """Return the Redis keys of values: `feature:popularity_score:prod_123:v1.0.0`."""
     prefix, suffix = key_parts(feature_name, version)
-    return [f"{prefix}{entity_id}{suffix}" for entity_id in entity_ids]
+    return Keys(prefix, entity_ids, suffix)
+
+
+def redis_keys(feature_name: str, version: str, entity_ids: Sequence[str]) -> list[str]:
+    """Return the Redis keys of values, spelt out."""
+    return keys_of(feature_name, version, entity_ids).spelt_out()

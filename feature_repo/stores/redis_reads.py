@@ -14,6 +14,7 @@ import redis.asyncio
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.redis_errors import translated_errors
 from foundation.redis import AsyncClient, Client
+from foundation.redis_commands import Keys
 from foundation.redis_pipeline import PipelinedReads
 
 TimedText = tuple[bytes, datetime] | None
@@ -21,7 +22,7 @@ TimedText = tuple[bytes, datetime] | None
 ExpiringTexts = tuple[list[bytes | None], list[int]]
 
 
-async def read_texts(reads: PipelinedReads, keys: Sequence[str]) -> list[bytes | None]:
+async def read_texts(reads: PipelinedReads, keys: Sequence[Keys]) -> list[bytes | None]:
     """
     Read values by key; one round trip.
 
@@ -31,7 +32,7 @@ async def read_texts(reads: PipelinedReads, keys: Sequence[str]) -> list[bytes |
     Raises:
         StoreUnavailable: Redis can't be reached, or refuses.
     """
-    if not keys:
+    if not any(each.middles for each in keys):
         return []
     with translated_errors():
         return await reads.mget(keys)
@@ -50,7 +51,8 @@ async def read_expiring_texts(
         return [], []
     with translated_errors():
         if isinstance(reads, PipelinedReads):
-            return _expiring(*await asyncio.gather(reads.mget(keys), reads.expiries(keys)))
+            texts = reads.mget([Keys.unlike(keys)])
+            return _expiring(*await asyncio.gather(texts, reads.expiries(keys)))
         pipeline = (
             reads.pipeline()
             if isinstance(reads, redis.asyncio.RedisCluster)

@@ -113,7 +113,7 @@ class ClusteredOnlineTier:
         """Return each node's share of the rows."""
         shares: dict[Address | None, Share] = {}
         for number, column in enumerate(columns):
-            for row, key in enumerate(column.redis_keys()):
+            for row, key in enumerate(column.keys().spelt_out()):
                 share = shares.setdefault(self._cluster.owner(key), {})
                 share.setdefault(number, []).append(row)
         return shares

@@ -7,6 +7,7 @@ from itertools import chain
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.redis_reads import event_timestamps, read_expiring_texts, read_texts
 from foundation.errors import StoreUnavailable
+from foundation.redis_commands import Keys
 from foundation.redis_pipeline import PipelinedReads
 from serving_gateway.columns import Column, Found
 from serving_gateway.deadline import NO_DEADLINE, Deadline
@@ -14,7 +15,7 @@ from serving_gateway.tiers.guard import Guard
 from serving_gateway.tiers.soundness import SoundTexts
 
 PING_SECONDS = 1.0
-_NO_KEY = "feature:"
+_NO_KEY = Keys.unlike(["feature:"])
 
 
 class OnlineTier:
@@ -63,7 +64,7 @@ class OnlineTier:
         return True
 
     async def _read(self, columns: Sequence[Column]) -> list[Found]:
-        keys = list(chain.from_iterable(column.redis_keys() for column in columns))
+        keys = [column.keys() for column in columns]
         async with self._turns:
             texts = await read_texts(self._reads, keys)
         found = []
@@ -75,7 +76,7 @@ class OnlineTier:
         return found
 
     async def _read_timed(self, columns: Sequence[Column]) -> list[Found]:
-        keys = list(chain.from_iterable(column.redis_keys() for column in columns))
+        keys = list(chain.from_iterable(column.keys().spelt_out() for column in columns))
         async with self._turns:
             texts, expiries = await read_expiring_texts(self._reads, keys)
         found = []

@@ -8,6 +8,7 @@ import redis
 import redis.asyncio
 
 from foundation.redis import connect_async
+from foundation.redis_commands import Keys
 from foundation.redis_pipeline import PipelinedReads
 from foundation.settings import Settings
 
@@ -27,14 +28,16 @@ async def reads(settings: Settings, valkey: redis.Redis) -> AsyncIterator[Pipeli
 async def test_each_gets_its_own_answer(reads: PipelinedReads, valkey: redis.Redis) -> None:
     """Many at a time, over one connection."""
     before = {each["id"] for each in valkey.client_list()}
-    answers = await asyncio.gather(*(reads.mget([str(n), "none"]) for n in range(500)))
+    answers = await asyncio.gather(
+        *(reads.mget([Keys.unlike([str(n), "none"])]) for n in range(500))
+    )
     assert answers == [[str(n).encode(), None] for n in range(500)]
     assert len({each["id"] for each in valkey.client_list()} - before) == 1
 
 
 async def test_who_leaves_takes_nobody_elses_answer(reads: PipelinedReads) -> None:
     """The answers after it are still those of the others."""
-    tasks = [asyncio.create_task(reads.mget([str(n)])) for n in range(100)]
+    tasks = [asyncio.create_task(reads.mget([Keys.unlike([str(n)])])) for n in range(100)]
     await asyncio.sleep(0)
     for task in tasks[::3]:
         task.cancel()
@@ -45,10 +48,10 @@ async def test_who_leaves_takes_nobody_elses_answer(reads: PipelinedReads) -> No
 
 async def test_a_lost_connection_is_made_anew(reads: PipelinedReads, valkey: redis.Redis) -> None:
     """Redis hangs up; the next read finds it again."""
-    assert await reads.mget(["1"]) == [b"1"]
+    assert await reads.mget([Keys.unlike(["1"])]) == [b"1"]
     valkey.client_kill_filter(_type="normal", skipme=True)
     await asyncio.sleep(0.05)
-    assert await reads.mget(["1"]) == [b"1"]
+    assert await reads.mget([Keys.unlike(["1"])]) == [b"1"]
 
 
 async def test_a_refusal_is_the_refused_ones_only(
@@ -58,7 +61,7 @@ async def test_a_refusal_is_the_refused_ones_only(
     valkey.set("number", 1)
     with pytest.raises(redis.ResponseError, match="wrong number"):
         await reads.mget([])
-    assert await reads.mget(["number"]) == [b"1"]
+    assert await reads.mget([Keys.unlike(["number"])]) == [b"1"]
 
 
 async def test_what_is_no_protocol_is_an_error() -> None:
@@ -73,7 +76,7 @@ async def test_what_is_no_protocol_is_an_error() -> None:
         client = redis.asyncio.Redis(port=server.sockets[0].getsockname()[1])
         reads = PipelinedReads(client)
         with pytest.raises(redis.RedisError):
-            await reads.mget(["1"])
+            await reads.mget([Keys.unlike(["1"])])
         await reads.close()
         await client.aclose()
 
@@ -96,7 +99,7 @@ async def test_a_connection_that_is_silent_for_long_is_given_up() -> None:
         for _ in range(2):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(1.1):
-                    await reads.mget(["1"])
+                    await reads.mget([Keys.unlike(["1"])])
         assert connections == 2
         await reads.close()
         await client.aclose()

@@ -93,7 +93,7 @@ def test_rows_repeat_what_is_the_users(
 def test_keys_are_those_of_the_stores(entity_ids: list[str], feature: FeatureVersion) -> None:
     """Row by row, the key of an entity's feature."""
     column = Column(feature, canonical_ids(feature, entity_ids))
-    assert column.redis_keys() == [
+    assert column.keys().spelt_out() == [
         key
         for entity in entity_ids
         for key in redis_keys(feature.feature_name, feature.version, [entity_id([entity])])

@@ -15,6 +15,7 @@ from feature_repo.stores.redis_reads import read_texts, read_timed_texts
 from feature_repo.stores.redis_values import delete_values, write_values
 from foundation.errors import ContractViolation, StoreUnavailable
 from foundation.redis import Client, connect, connect_async
+from foundation.redis_commands import Keys
 from foundation.redis_pipeline import PipelinedReads
 from foundation.settings import Settings
 from tests.integration.feature_repo.stores.conftest import make_feature
@@ -231,7 +232,7 @@ async def test_texts_come_in_the_order_of_their_keys(
     assert isinstance(client, redis.asyncio.Redis)
     reads = PipelinedReads(client)
     keys = [f"feature:score:{identifier}:v1.0.0" for identifier in "cbac"]
-    assert await read_texts(reads, keys) == [b"3", None, b"1", b"3"]
+    assert await read_texts(reads, [Keys.unlike(keys)]) == [b"3", None, b"1", b"3"]
     assert await read_texts(reads, []) == []
     await reads.close()
     await client.aclose()
