@@ -80,6 +80,7 @@ class Resources:
     write_back: WriteBack
     journals: Sequence[Journal]
     uses: UseLedger
+    rules: RulesCache
     rules_watch: RulesWatch
     digest: LogDigest
     background: Sequence[Work]
@@ -155,6 +156,7 @@ def build_resources(
         write_back=write_back,
         journals=watchers.journals,
         uses=watchers.uses,
+        rules=rules,
         rules_watch=rules_watch,
         digest=digest,
         background=(

@@ -3,17 +3,13 @@
 # ruff: noqa: PLC0415 - Feast takes seconds, which `--help` doesn't need
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from feature_repo.registry.catalog import Catalog, read_catalog
-from feature_repo.registry.inventory import Consumer, Inventory, consumers_of
-from feature_repo.registry.lifecycle import is_past_sunset
-from feature_repo.registry.lineage_graph import Direction, around, lineage_graph
-from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.catalog import read_catalog
+from feature_repo.registry.standing import Standing, standing
 from feature_repo.registry.tables import feature_table
 from feature_repo.stores.latest_facts import QUANTILES, LatestFacts, latest_facts
 from feature_repo.stores.run_facts import last_runs
@@ -40,18 +36,13 @@ def show(
     catalog, settings = read_catalog(), load_settings()
     versions = catalog.versions(feature_name)
     rules = rules_by_version(settings.serving_rules, catalog.features, now=clock.now()) or {}
+    pages = {}
     with connect(settings) as connection:
         runs = last_runs(connection, versions)
-        pages = {
-            feature.version: _page(
-                catalog,
-                feature,
-                runs[feature.reference],
-                latest_facts(connection, feature),
-                consumers_of(feature.reference, Inventory.of_catalog(catalog), rules),
-            )
-            for feature in versions
-        }
+        for feature in versions:
+            latest = latest_facts(connection, feature)
+            stands = standing(catalog, feature, rules=rules, newest=latest.newest, now=clock.now())
+            pages[feature.version] = _page(stands, runs[feature.reference], latest)
     if as_json:
         told = [v.model_dump(mode="json") | {"facts": pages[v.version]} for v in versions]
         console.print_json(json.dumps(told, default=str))
@@ -67,23 +58,14 @@ def show(
 
 
 def _page(
-    catalog: Catalog,
-    feature: FeatureVersion,
-    runs: Sequence[Mapping[str, Any]],
-    latest: LatestFacts,
-    consumers: Sequence[Consumer],
+    stands: Standing, runs: Sequence[Mapping[str, Any]], latest: LatestFacts
 ) -> dict[str, Any]:
-    graph = lineage_graph(catalog)
-    made_from = around(graph, feature.reference, direction=Direction.UP).nodes
-    found = asdict(latest)
-    quantiles = found.pop("quantiles")
+    quantiles = latest.quantiles
     spread = None if quantiles is None else dict(zip(map(str, QUANTILES), quantiles, strict=True))
-    now = clock.now()
-    age = None if latest.newest is None else (now - latest.newest).total_seconds()
     return {
-        "is_past_sunset": is_past_sunset(feature, now=now),
-        "made_from": [name for name in made_from if name != feature.reference],
-        "used_by": [str(consumer) for consumer in consumers],
+        "is_past_sunset": stands.is_past_sunset,
+        "made_from": stands.made_from,
+        "used_by": [str(consumer) for consumer in stands.used_by],
         "last_runs": [_run(each) for each in runs],
         "values_computed": runs[0]["row_count"] if runs else None,
         "failed_checks": runs[0]["failed_checks"] if runs else None,
@@ -92,8 +74,8 @@ def _page(
         else None,
         "entities": latest.entity_count,
         "newest_value": latest.newest,
-        "staleness_seconds": age,
-        "is_fresh": None if age is None else age <= feature.staleness_tolerance.total_seconds(),
+        "staleness_seconds": stands.staleness_seconds,
+        "is_fresh": stands.is_fresh,
         "spread": spread,
     }
 

@@ -33,6 +33,18 @@ CROSS JOIN LATERAL (
 ORDER BY reference, run.started_at DESC
 """
 
+# Of each feature version: reference, as_of, row_count and distribution, or no row.
+LAST_PUBLISHED = """
+SELECT wanted.feature_name || '==' || wanted.version AS reference,
+    run.as_of, run.row_count, run.distribution
+FROM unnest(%(feature_names)s::text[], %(versions)s::text[]) AS wanted (feature_name, version)
+CROSS JOIN LATERAL (
+    SELECT as_of, row_count, distribution FROM computation_runs AS run
+    WHERE run.feature_name = wanted.feature_name AND run.version = wanted.version
+      AND NOT backfill AND row_count IS NOT NULL
+    ORDER BY started_at DESC LIMIT 1) AS run
+"""
+
 # The edges of a run's distribution are its least and its greatest value, unless there were so many
 # that only some of them were looked at.
 _PUBLISHED_RUNS = """
@@ -81,7 +93,7 @@ def last_runs(connection: Connection, features: Iterable[FeatureVersion]) -> Run
 
 
 def last_runs_parameters(features: Sequence[FeatureVersion]) -> dict[str, Any]:
-    """Return what LAST_RUNS wants to know."""
+    """Return what LAST_RUNS and LAST_PUBLISHED want to know."""
     return {
         "feature_names": [feature.feature_name for feature in features],
         "versions": [feature.version for feature in features],

@@ -145,3 +145,31 @@ METRICS = """\
 # TYPE feature_requests_total counter
 feature_requests_total{feature_name="popularity_score",served_from="online",version="1.0.0"} 1200.0
 """
+
+FACTS: dict[str, Any] = {
+    "feature_name": "popularity_score",
+    "versions": [
+        {
+            "version": "1.0.0",
+            "status": "active",
+            "is_past_sunset": False,
+            "made_from": ["events", "products"],
+            "used_by": [
+                {"what": "feature service search_v1", "owner": "search", "is_direct": True}
+            ],
+            "staleness_seconds": 95.2,
+            "is_fresh": True,
+            "published": {
+                "as_of": "2026-11-23T12:00:00Z",
+                "row_count": 92331,
+                "distribution": {
+                    "edges": [0.0, 0.2, 0.9],
+                    "shares": [0.0, 0.7, 0.2, 0.1],
+                    "mean": 0.18,
+                    "count": 92331,
+                },
+            },
+            "last_runs": [],
+        }
+    ],
+}

@@ -1,17 +1,24 @@
 """Routes of features: the catalog, single values, batches, feature services."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.registry.search import Search, matching
+from feature_repo.registry.serving_rules import reliance
+from feature_repo.registry.standing import Standing, standing
+from foundation import clock
 from foundation.errors import VersionNotServed
 from serving_gateway.answers import EntityAnswer, RowAnswer
 from serving_gateway.api.documentation import DEPRECATION_HEADERS, problems
 from serving_gateway.api.examples import BATCH, SERVICE
 from serving_gateway.api.headers import TIMEOUT_PARAMETER, answer_headers, deadline_of
 from serving_gateway.api.models.catalog import CatalogQuery, CatalogResponse, FeatureResponse
+from serving_gateway.api.models.facts import FactsResponse, VersionFacts
 from serving_gateway.api.models.fields import EntityId, FeatureName
 from serving_gateway.api.models.values import (
     BatchRequest,
@@ -25,6 +32,7 @@ from serving_gateway.api.models.values import (
 from serving_gateway.api.short_cut import direct, read_body
 from serving_gateway.candidates import Candidates
 from serving_gateway.resources import Resources, resources_of
+from serving_gateway.run_history import read_last_published, read_last_runs
 from serving_gateway.version_choice import Wish
 
 # Of endpoints that take the request and return the response themselves, see `ShortCut`.
@@ -130,6 +138,40 @@ async def show_feature(request: Request, feature_name: _FeatureName) -> FeatureR
 
 
 @router.get(
+    "/features/{feature_name}/facts",
+    summary="Show how the versions of a feature are doing",
+    responses=problems(404, 422, 503),
+)
+async def show_facts(request: Request, feature_name: _FeatureName) -> FactsResponse:
+    """Return what each version is made from, who uses it, how fresh it is, how its runs went."""
+    resources, now = resources_of(request), clock.now()
+    catalog = resources.catalog.current
+    versions = catalog.versions(feature_name)
+    runs, published = await asyncio.gather(
+        read_last_runs(resources.pool, versions), read_last_published(resources.pool, versions)
+    )
+    rules = reliance(resources.rules.current, catalog.features, now=now)
+    return FactsResponse(
+        feature_name=feature_name,
+        versions=[
+            _version_facts(
+                feature,
+                standing(
+                    catalog,
+                    feature,
+                    rules=rules,
+                    newest=published.get(feature.reference, {}).get("as_of"),
+                    now=now,
+                ),
+                runs.get(feature.reference),
+                published.get(feature.reference),
+            )
+            for feature in versions
+        ],
+    )
+
+
+@router.get(
     "/features/{feature_name}/values/{entity_id:path}",
     summary="Read one value",
     responses={200: {"headers": DEPRECATION_HEADERS}, **problems(404, 409, 422, 503)},
@@ -163,6 +205,23 @@ async def read_value(
         origin = orjson.loads(answer.origins())[entity_id][feature_name]
         value.metadata = Origin.model_validate(origin)
     return value
+
+
+def _version_facts(
+    feature: FeatureVersion,
+    stands: Standing,
+    runs: Sequence[Mapping[str, Any]] | None,
+    published: Mapping[str, Any] | None,
+) -> VersionFacts:
+    return VersionFacts.model_validate(
+        {
+            **vars(stands),
+            "version": feature.version,
+            "status": feature.status,
+            "published": published,
+            "last_runs": runs,
+        }
+    )
 
 
 def _single_value(answer: EntityAnswer) -> ValueResponse:

@@ -1,23 +1,15 @@
 """Routes of lineage: what is made from what, and what a change would reach."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
-import psycopg
-import structlog
 from fastapi import APIRouter, Path, Query, Request
-from psycopg.rows import dict_row
 
 from feature_repo.registry.lineage_graph import Direction, around, lineage_graph, reached
 from feature_repo.registry.lineage_pictures import lineage_record
-from feature_repo.registry.metadata import FeatureVersion
-from feature_repo.stores.run_facts import LAST_RUNS, RunFacts, last_runs_parameters, run_facts
-from foundation.postgres import Pool
 from serving_gateway.api.documentation import problems
 from serving_gateway.api.models.lineage import Affected, ImpactResponse, LineageResponse
 from serving_gateway.resources import resources_of
-
-_log = structlog.get_logger()
+from serving_gateway.run_history import read_last_runs
 
 router = APIRouter(prefix="/v1", tags=["features"])
 
@@ -53,7 +45,7 @@ async def show_lineage(
     catalog = resources.catalog.current
     found = around(lineage_graph(catalog), node, direction=direction, depth=depth)
     features = [feature for feature in catalog.features if feature.reference in found.nodes]
-    facts = await _last_runs(resources.pool, features)
+    facts = await read_last_runs(resources.pool, features)
     return LineageResponse.model_validate(lineage_record(found, facts))
 
 
@@ -73,18 +65,3 @@ async def show_impact(request: Request, node: _Node) -> ImpactResponse:
             for name, kind in reached(lineage_graph(catalog), node).items()
         ]
     )
-
-
-async def _last_runs(pool: Pool, features: Sequence[FeatureVersion]) -> RunFacts:
-    """Return how computations went; nothing if PostgreSQL can't be asked."""
-    try:
-        # Within the limits of the pool: a statement that takes too long is cancelled, not left.
-        async with (
-            pool.connection() as connection,
-            connection.cursor(row_factory=dict_row) as cursor,
-        ):
-            await cursor.execute(LAST_RUNS, last_runs_parameters(features))
-            return run_facts(features, await cursor.fetchall())
-    except psycopg.Error as error:
-        _log.warning("last_runs_not_read", error=str(error))
-        return {}

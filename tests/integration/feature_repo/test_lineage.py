@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from feature_repo.cli import app
@@ -113,6 +114,51 @@ def test_the_page_of_a_feature(run: Callable[..., Result], postgres: Connection)
     assert "staleness_tolerance" in shown
     assert "95%" in shown
     assert "freshness of events" in shown
+
+
+@pytest.mark.usefixtures("run")
+def test_the_page_over_http(applied: Settings, postgres: Connection) -> None:
+    """The same facts, as far as runs have recorded them: a request counts no values."""
+    distribution = {"edges": [0.0, 0.5], "shares": [0.0, 0.25, 0.75], "mean": 0.4, "count": 7}
+    postgres.execute(
+        "UPDATE computation_runs SET distribution = %s WHERE row_count = 7",
+        (json.dumps(distribution),),
+    )
+    insert_run(postgres, "popularity_score", started_at=clock.now(), status="failed")
+    with gateway_on(applied) as client:
+        told = _json(client, "/v1/features/popularity_score/facts")["versions"]
+        assert client.get("/v1/features/nothing/facts").status_code == 404
+    facts = {version["version"]: version for version in told}
+    assert list(facts) == ["1.0.0", "1.1.0", "2.0.0"]
+    published = facts["1.0.0"]["published"]
+    assert (published["row_count"], published["distribution"]) == (7, distribution)
+    assert facts["1.0.0"]["is_fresh"]
+    assert facts["1.0.0"]["made_from"] == ["events", "products"]
+    assert {
+        "what": "feature service ranking_v1",
+        "owner": "ranking",
+        "is_direct": True,
+    } in facts["1.0.0"]["used_by"]
+    statuses = [(each["status"], each["failed_checks"]) for each in facts["1.0.0"]["last_runs"]]
+    assert statuses == [("failed", []), ("succeeded", TOLD), ("failed", [])]
+    assert facts["2.0.0"]["published"] is None
+    assert facts["2.0.0"]["is_fresh"] is None
+    assert facts["2.0.0"]["last_runs"] == []
+
+
+@pytest.mark.usefixtures("run")
+def test_the_page_without_postgresql(applied: Settings) -> None:
+    """What the registry says is told all the same."""
+    nowhere = applied.model_copy(
+        update={
+            "postgres_url": SecretStr("postgresql://127.0.0.1:1/nowhere"),
+            "on_demand_timeout_seconds": 0.1,  # so long a connection is waited for
+        }
+    )
+    with gateway_on(nowhere) as client:
+        [facts, *_] = _json(client, "/v1/features/popularity_score/facts")["versions"]
+    assert facts["made_from"] == ["events", "products"]
+    assert (facts["published"], facts["last_runs"]) == (None, None)
 
 
 def test_search(run: Callable[..., Result]) -> None:
