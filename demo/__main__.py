@@ -25,9 +25,9 @@ from foundation.postgres import connect
 from foundation.settings import Settings, load_settings
 from transformations.backfill import Plan, backfill
 from transformations.orchestration import Ending, Outcome, run_jobs
+from transformations.past_runs import recent_runs
 from transformations.pipeline import Options
 from transformations.plots import model_quality_figure
-from transformations.runs import recent_runs
 from transformations.selection import scheduled_jobs, snapshot_features
 from transformations.snapshots import creation
 from transformations.snapshots.storage import Storage

@@ -13,7 +13,7 @@ import pyarrow as pa
 from foundation.errors import ConfigurationError, ContractViolation
 from foundation.postgres import connect
 from foundation.settings import Settings
-from transformations import runs
+from transformations import past_runs
 from transformations.expressions import code_fingerprint
 from transformations.jobs import Job
 from transformations.orchestration import Ending, Outcome, run_jobs
@@ -181,7 +181,7 @@ def backfill(
 def _remaining(settings: Settings, plan: Plan) -> dict[datetime, list[Job]]:
     with connect(settings) as connection:
         done = {
-            job.name: runs.computed_instants(
+            job.name: past_runs.computed_instants(
                 connection, job, code_fingerprint=code_fingerprint(job), entity_scope=plan.scope
             )
             for job in plan.jobs

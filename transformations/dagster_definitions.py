@@ -20,7 +20,7 @@ from foundation import clock
 from foundation.errors import FeatureStoreError
 from foundation.postgres import connect
 from foundation.settings import load_settings
-from transformations import pipeline, runs
+from transformations import past_runs, pipeline, runs
 from transformations.drift.after_run import measure_after_run
 from transformations.expressions import computation_module
 from transformations.jobs import Job
@@ -149,7 +149,7 @@ def _compute(context: dg.AssetExecutionContext, job: Job, *, now: bool) -> Itera
     except FeatureStoreError as caught:
         error = caught
     with connect(settings) as connection:
-        records = runs.last_records(connection, job, backfill_of=as_of)
+        records = past_runs.last_records(connection, job, backfill_of=as_of)
     for feature in job.features:
         yield from _check_results(feature, records)
     if error is not None:

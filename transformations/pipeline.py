@@ -13,7 +13,7 @@ from foundation import clock
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
 from foundation.tracing import span
-from transformations import incremental, publishing, runs
+from transformations import incremental, past_runs, publishing, runs
 from transformations.archives.thawing import hold_dropped
 from transformations.computing import Computed, compute
 from transformations.embedding.process import open_embedder
@@ -203,7 +203,7 @@ def _check_inputs(
     settings: Settings, connection: Connection, gate: Gate, attempt: runs.Run, options: Options
 ) -> None:
     job, as_of, now = attempt.job, attempt.as_of, clock.now()
-    past = runs.recent_inputs(connection, job, before=as_of, limit=_PAST_RUNS)
+    past = past_runs.recent_inputs(connection, job, before=as_of, limit=_PAST_RUNS)
     late = timedelta(seconds=settings.late_events_seconds)
     limits = InputLimits(
         since=None if attempt.window_start is None else attempt.window_start - late,
@@ -256,7 +256,7 @@ def _check_outputs(
     runs.record_metrics(connection, attempt, computed.metrics)
     found: list[Check] = []
     for feature in attempt.job.features:
-        last = runs.last_success(connection, feature, before=attempt.as_of)
+        last = past_runs.last_success(connection, feature, before=attempt.as_of)
         last = None if options.accept_change else last
         # What is older than the look-back is not known any more: time alone may have changed it.
         recent = last is not None and attempt.as_of - last["as_of"] <= feature.look_back
@@ -283,7 +283,7 @@ def _check_model(
     ratios = job.leader.expectations.min_metric_ratios
     if not ratios:
         return []
-    last = runs.last_success(connection, job.leader, before=attempt.as_of)
+    last = past_runs.last_success(connection, job.leader, before=attempt.as_of)
     last_metrics = {} if last is None or options.accept_change else last["metrics"]
     checks = gate.hold(
         metric_frame(computed.metrics, ratios=ratios),

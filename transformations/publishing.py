@@ -11,7 +11,7 @@ from foundation import clock
 from foundation.postgres import Connection
 from foundation.redis import connect
 from foundation.settings import Settings
-from transformations import runs
+from transformations import past_runs, runs
 from transformations.jobs import Job
 
 _ROWS_PER_DIGEST = 100_000
@@ -47,7 +47,7 @@ def write_offline(
                 feature,
                 _of_entities(all_rows, entity_ids),
                 as_of=run.as_of,
-                append_history=runs.belongs_to_history(connection, feature, run.as_of)
+                append_history=past_runs.belongs_to_history(connection, feature, run.as_of)
                 if append_history is None
                 else append_history,
             )

@@ -12,7 +12,7 @@ from foundation import clock
 from foundation.errors import FeatureStoreError, JobAlreadyRunning
 from foundation.postgres import connect
 from foundation.settings import Settings
-from transformations import pipeline, runs
+from transformations import past_runs, pipeline, runs
 from transformations.instrumentation import SchedulerInstruments
 from transformations.jobs import Job
 from transformations.orchestration import Ending, Outcome, follow, lacking_dependencies, skip
@@ -137,8 +137,8 @@ class Schedule:
     ) -> tuple[list[Wave], dict[str, list[timedelta]], dict[str, datetime]]:
         waves = waves_of(self._read_jobs())
         with connect(self._settings) as connection:
-            durations = runs.recent_durations(connection, limit=_DURATIONS_LOOKED_AT)
-            return waves, durations, runs.last_instants(connection)
+            durations = past_runs.recent_durations(connection, limit=_DURATIONS_LOOKED_AT)
+            return waves, durations, past_runs.last_instants(connection)
 
     def _plan(self, wave: Wave, start: datetime) -> None:
         _log.info("wave_planned", wave=wave.name, start=start.isoformat(timespec="seconds"))
@@ -171,7 +171,7 @@ class Schedule:
     def _period(self, wave: Wave) -> timedelta:
         try:
             with connect(self._settings) as connection:
-                durations = runs.recent_durations(connection, limit=_DURATIONS_LOOKED_AT)
+                durations = past_runs.recent_durations(connection, limit=_DURATIONS_LOOKED_AT)
         except FeatureStoreError:
             durations = {}
         return period(wave, durations)
@@ -228,7 +228,7 @@ class Schedule:
             unsound = [
                 known.reference
                 for known in job.dependencies
-                if runs.last_status(connection, known) in {"failed", "skipped"}
+                if past_runs.last_status(connection, known) in {"failed", "skipped"}
             ]
         return lacking_dependencies(job, before) or unsound
 

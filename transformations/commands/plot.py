@@ -9,7 +9,7 @@ from feature_repo.registry.catalog import read_catalog
 from foundation.cli import console
 from foundation.postgres import connect
 from foundation.settings import load_settings
-from transformations.runs import recent_runs
+from transformations.past_runs import recent_runs
 
 
 def plot(

@@ -8,8 +8,8 @@ from foundation import clock
 from foundation.cli import console
 from foundation.postgres import connect
 from foundation.settings import load_settings
+from transformations.past_runs import recent_runs
 from transformations.run_retention import remove_old_runs
-from transformations.runs import recent_runs
 from transformations.tables import check_table, run_table
 
 
