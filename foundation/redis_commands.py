@@ -1,9 +1,13 @@
 """Commands in Redis' protocol (RESP), packed for many keys at once; pure."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple, Self
 
 import hiredis
+
+# Of fewer keys it takes as long to see what they have in common.
+_MANY_KEYS = 50
 
 
 class Keys(NamedTuple):
@@ -40,10 +44,12 @@ def mget_command(keys: Sequence[Keys]) -> bytes:
     """
     Return the command that reads the values of keys, in their order.
 
-    It never makes the keys themselves: that takes three times as long.
+    Of many it never makes the keys themselves: that takes twice as long.
     """
-    count = 1 + sum(len(each.middles) for each in keys)
-    return b"*%d\r\n$4\r\nMGET\r\n%b" % (count, "".join(map(_words, keys)).encode())
+    count = sum(len(each.middles) for each in keys)
+    if count < _MANY_KEYS:
+        return command("MGET", *chain.from_iterable(each.spelt_out() for each in keys))
+    return b"*%d\r\n$4\r\nMGET\r\n%b" % (1 + count, "".join(map(_words, keys)).encode())
 
 
 def _words(keys: Keys) -> str:

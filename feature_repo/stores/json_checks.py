@@ -1,7 +1,7 @@
 """Whether texts that a store gave are values: JSON, and of the feature's type; pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -19,7 +19,7 @@ def unsound_rows(feature: FeatureVersion, texts: Sequence[bytes | None]) -> list
         feature: Whose values they should be.
         texts: None where there is no value.
     """
-    present = [text for text in texts if text is not None]
+    present = [t for t in texts if t is not None] if None in texts else cast("list[bytes]", texts)
     if not present or _are_sound(feature, present):
         return []
     return [

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving_gateway.api.examples import Examples
@@ -67,13 +67,27 @@ async def read_body(request: Request, model: type[Body]) -> Body:
     Return the body of a request.
 
     Raises:
+        ClientDisconnect: The caller hung up.
         RequestValidationError: It is not what the model says.
     """
-    content = await request.body()
+    content = await _content(request.receive)
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_url=False)) from None
+
+
+async def _content(receive: Receive) -> bytes:
+    """Return a whole body; Starlette's way takes three times as long for one that came whole."""
+    parts = []
+    more_body = True
+    while more_body:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        more_body = message.get("more_body", False)
+    return b"".join(parts)
 
 
 def direct(

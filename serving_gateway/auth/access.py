@@ -36,22 +36,25 @@ def requires(scope: AccessScope) -> dict[str, Any]:
     return {"security": [{scheme: [scope.value]} for scheme in _SCHEMES]}
 
 
-# The `openapi_extra` of a route that anybody may call. Its path must have no parameters.
+# The `openapi_extra` of a route that anybody may call.
 OPEN: dict[str, Any] = {"security": []}
 
 
 class RouteAccess:
-    """Who may call which route of an application, in quick form."""
+    """
+    Who may call which route of an application, in quick form.
+
+    Args:
+        app: Its open and administrative routes have no parameters in their paths.
+
+    Raises:
+        ValueError: One has.
+    """
 
     def __init__(self, app: FastAPI) -> None:
-        self._open = frozenset(
-            str(route.path)
-            for route in iter_route_contexts(app.routes)
-            if _declared(route) == OPEN["security"]
-        )
         self._routes = list(iter_route_contexts(app.routes))
-        administrative = requires(AccessScope.ADMIN)["security"]
-        self._administrative = [r for r in self._routes if _declared(r) == administrative]
+        self._open = self._paths(OPEN)
+        self._administrative = self._paths(requires(AccessScope.ADMIN))
 
     def is_open(self, path: str) -> bool:
         """Whether anybody may call the route."""
@@ -59,10 +62,8 @@ class RouteAccess:
 
     def scope_of(self, scope: Scope) -> AccessScope:
         """Return what the route of a request asks for."""
-        for route in self._administrative:
-            if route.matches(scope)[0] is Match.FULL:
-                return AccessScope.ADMIN
-        return AccessScope.READ
+        is_administrative = scope["path"] in self._administrative
+        return AccessScope.ADMIN if is_administrative else AccessScope.READ
 
     def route_of(self, scope: Scope) -> RouteContext | None:
         """Return the route of a request; None if there is none, or not with its method."""
@@ -70,6 +71,14 @@ class RouteAccess:
             if route.matches(scope)[0] is Match.FULL:
                 return route
         return None
+
+    def _paths(self, extra: dict[str, Any]) -> frozenset[str]:
+        """Return the paths of the routes with an `openapi_extra`."""
+        paths = {str(r.path) for r in self._routes if _declared(r) == extra["security"]}
+        for path in paths:
+            if "{" in path:
+                raise ValueError(f"{path}: a request's path would not be known as this route's")
+        return frozenset(paths)
 
 
 class GuardedApp(LayeredApp):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from foundation.redis_commands import Keys, command, mget_command
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
-KEYS = st.builds(Keys, TEXT, st.lists(TEXT, max_size=6), TEXT)
+KEYS = st.builds(Keys, TEXT, st.lists(TEXT, max_size=6).map(lambda few: few * 5), TEXT)
 
 
 @given(st.lists(KEYS, max_size=4))
