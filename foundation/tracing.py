@@ -8,7 +8,7 @@ provider is OpenTelemetry's own, one a process.
 # ruff: noqa: PLC0415 - an extra, imported only where traces are collected
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol
 
 from foundation.errors import ConfigurationError
@@ -116,13 +116,15 @@ def span(
     return _recorded(name, attributes, context=None, kind=trace.SpanKind.INTERNAL)
 
 
-def request_span(name: str, headers: Mapping[str, str]) -> contextlib.AbstractContextManager[Span]:
+def request_span(
+    name: str, headers: Callable[[], Mapping[str, str]]
+) -> contextlib.AbstractContextManager[Span]:
     """Return a block that is recorded as a request, as a part of its caller's trace if any."""
     if _EXPORTER not in sys.modules:
         return _NOTHING
     from opentelemetry import propagate, trace
 
-    context = propagate.extract(headers)
+    context = propagate.extract(headers())
     return _recorded(name, None, context=context, kind=trace.SpanKind.SERVER)
 
 
