@@ -36,25 +36,24 @@ def requires(scope: AccessScope) -> dict[str, Any]:
     return {"security": [{scheme: [scope.value]} for scheme in _SCHEMES]}
 
 
-# The `openapi_extra` of a route that anybody may call.
+# The `openapi_extra` of a route that anybody may call. Its path must have no parameters.
 OPEN: dict[str, Any] = {"security": []}
 
 
 class RouteAccess:
-    """
-    Who may call which route of an application, in quick form.
-
-    Args:
-        app: Its open and administrative routes have no parameters in their paths.
-
-    Raises:
-        ValueError: One has.
-    """
+    """Who may call which route of an application, in quick form."""
 
     def __init__(self, app: FastAPI) -> None:
+        self._open = frozenset(
+            str(route.path)
+            for route in iter_route_contexts(app.routes)
+            if _declared(route) == OPEN["security"]
+        )
         self._routes = list(iter_route_contexts(app.routes))
-        self._open = self._paths(OPEN)
-        self._administrative = self._paths(requires(AccessScope.ADMIN))
+        administrative = requires(AccessScope.ADMIN)["security"]
+        self._administrative = [r for r in self._routes if _declared(r) == administrative]
+        self._plain = {(str(r.path), method) for r in self._routes for method in r.methods or ()}
+        self._known: dict[tuple[str, str], AccessScope] = {}
 
     def is_open(self, path: str) -> bool:
         """Whether anybody may call the route."""
@@ -62,8 +61,13 @@ class RouteAccess:
 
     def scope_of(self, scope: Scope) -> AccessScope:
         """Return what the route of a request asks for."""
-        is_administrative = scope["path"] in self._administrative
-        return AccessScope.ADMIN if is_administrative else AccessScope.READ
+        place: tuple[str, str] = (scope["path"], scope["method"])
+        asked = self._known.get(place)
+        if asked is None:
+            asked = self._matched(scope)
+            if place in self._plain:  # of which there are few, and of other paths any number
+                self._known[place] = asked
+        return asked
 
     def route_of(self, scope: Scope) -> RouteContext | None:
         """Return the route of a request; None if there is none, or not with its method."""
@@ -72,13 +76,11 @@ class RouteAccess:
                 return route
         return None
 
-    def _paths(self, extra: dict[str, Any]) -> frozenset[str]:
-        """Return the paths of the routes with an `openapi_extra`."""
-        paths = {str(r.path) for r in self._routes if _declared(r) == extra["security"]}
-        for path in paths:
-            if "{" in path:
-                raise ValueError(f"{path}: a request's path would not be known as this route's")
-        return frozenset(paths)
+    def _matched(self, scope: Scope) -> AccessScope:
+        for route in self._administrative:
+            if route.matches(scope)[0] is Match.FULL:
+                return AccessScope.ADMIN
+        return AccessScope.READ
 
 
 class GuardedApp(LayeredApp):
