@@ -1,8 +1,8 @@
 """Resolve, once a request, which version of each feature is served."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from feature_repo.registry.catalog import Catalog
 from feature_repo.registry.metadata import FeatureVersion
@@ -13,11 +13,10 @@ from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.log_digest import LogDigest
 from serving_gateway.rules_cache import RulesCache
 
-_NONE_DECLARED: Mapping[str, str] = MappingProxyType({})
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(NamedTuple):
     """
     What a request says of versions.
 
@@ -28,12 +27,11 @@ class Wish:
     """
 
     version: str | None = None
-    versions: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = _NONE
     user_id: str | None = None
 
 
-@dataclass(frozen=True)
-class Exposure:
+class Exposure(NamedTuple):
     """
     An experiment that decided what is served.
 
@@ -46,8 +44,7 @@ class Exposure:
     features: Sequence[FeatureVersion]
 
 
-@dataclass(frozen=True)
-class Resolved:
+class Resolved(NamedTuple):
     """
     What is served.
 
@@ -87,7 +84,7 @@ class VersionChoice:
         feature_names: Iterable[str],
         wish: Wish,
         *,
-        declared: Mapping[str, str] = _NONE_DECLARED,
+        declared: Mapping[str, str] = _NONE,
     ) -> Resolved:
         """
         Return the versions that a request is served.

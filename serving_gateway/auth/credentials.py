@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from foundation.errors import NotAuthenticated
 
@@ -12,8 +12,7 @@ _LONGEST = 16_384
 _HINT = "Send `Authorization: Bearer <API key or token>`, or `X-API-Key: <API key>`."
 
 
-@dataclass(frozen=True)
-class Credential:
+class Credential(NamedTuple):
     """
     A credential, not verified yet.
 
