@@ -85,10 +85,12 @@ class FaultyLine:
         back_reader, back_writer = await asyncio.open_unix_connection(str(self._upstream))
         self._writers |= {writer, back_writer}
         try:
-            await asyncio.gather(
-                self._pass(reader, back_writer, is_answer=False),
-                self._pass(back_reader, writer, is_answer=True),
-            )
+            # At the end, asyncio would complain of a connection's task that was cancelled.
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(
+                    self._pass(reader, back_writer, is_answer=False),
+                    self._pass(back_reader, writer, is_answer=True),
+                )
         finally:
             for each in (writer, back_writer):
                 self._writers.discard(each)
