@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.keys import escape, keys_of
 from foundation.errors import ContractViolation
 from foundation.redis_commands import Keys
 
+Item = TypeVar("Item")
 Vector = Sequence[float]
 
 
@@ -52,6 +53,16 @@ class Found(NamedTuple):
     texts: Sequence[bytes | None]
     timestamps: Sequence[datetime | None] | None = None
     is_unavailable: bool = False
+
+
+def by_column(columns: Sequence[Column], items: Sequence[Item]) -> list[Sequence[Item]]:
+    """Return items of all entities of columns, which follow each other, column by column."""
+    parts, start = [], 0
+    for column in columns:
+        stop = start + len(column.entity_ids)
+        parts.append(items[start:stop])
+        start = stop
+    return parts
 
 
 def nothing_of(column: Column, *, is_unavailable: bool = False) -> Found:

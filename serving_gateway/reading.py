@@ -4,7 +4,6 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import NamedTuple, cast
 
 import orjson
@@ -170,7 +169,7 @@ class Reading:
                 collected.fill(text_of(collected.column.feature))
                 self.filled.append(collected)
 
-    @cached_property
+    @property
     def deprecated(self) -> list[FeatureVersion]:
         """The versions that should not be used any more."""
         features = [collected.column.feature for collected in self.columns]

@@ -29,6 +29,15 @@ def unsound_rows(feature: FeatureVersion, texts: Sequence[bytes | None]) -> list
     ]
 
 
+def are_floats(texts: Sequence[bytes | None]) -> bool:
+    """Tell, at once, whether texts of any features that are numbers are; None is no matter."""
+    present = [t for t in texts if t is not None] if None in texts else cast("list[bytes]", texts)
+    try:
+        return not present or _are_numbers(present)
+    except orjson.JSONDecodeError:
+        return False
+
+
 def _are_sound(feature: FeatureVersion, texts: Sequence[bytes]) -> bool:
     try:
         return _CHECKS[feature.feature_type](feature, texts)
@@ -37,6 +46,10 @@ def _are_sound(feature: FeatureVersion, texts: Sequence[bytes]) -> bool:
 
 
 def _are_floats(_: FeatureVersion, texts: Sequence[bytes]) -> bool:
+    return _are_numbers(texts)
+
+
+def _are_numbers(texts: Sequence[bytes]) -> bool:
     values = _together(texts)
     return len(values) == len(texts) and set(map(type, values)) <= {float, int}
 

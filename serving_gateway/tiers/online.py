@@ -9,7 +9,7 @@ from feature_repo.stores.redis_reads import event_timestamps, read_expiring_text
 from foundation.errors import StoreUnavailable
 from foundation.redis_commands import Keys
 from foundation.redis_pipeline import PipelinedReads
-from serving_gateway.columns import Column, Found
+from serving_gateway.columns import Column, Found, by_column
 from serving_gateway.deadline import NO_DEADLINE, Deadline
 from serving_gateway.tiers.guard import Guard
 from serving_gateway.tiers.soundness import SoundTexts
@@ -67,26 +67,16 @@ class OnlineTier:
         keys = [column.keys() for column in columns]
         async with self._turns:
             texts = await read_texts(self._reads, keys)
-        found = []
-        start = 0
-        for column in columns:
-            stop = start + len(column.entity_ids)
-            found.append(Found(self._sound.of(column.feature, texts[start:stop])))
-            start = stop
-        return found
+        return list(map(Found, self._sound.of_each(columns, texts)))
 
     async def _read_timed(self, columns: Sequence[Column]) -> list[Found]:
         keys = list(chain.from_iterable(column.keys().spelt_out() for column in columns))
         async with self._turns:
             texts, expiries = await read_expiring_texts(self._reads, keys)
-        found = []
-        start = 0
-        for column in columns:
-            stop = start + len(column.entity_ids)
-            timestamps = event_timestamps(column.feature, expiries[start:stop])
-            found.append(Found(self._sound.of(column.feature, texts[start:stop]), timestamps))
-            start = stop
-        return found
+        timestamps = map(
+            event_timestamps, (c.feature for c in columns), by_column(columns, expiries)
+        )
+        return list(map(Found, self._sound.of_each(columns, texts), timestamps))
 
 
 def is_materialized(feature: FeatureVersion) -> bool:

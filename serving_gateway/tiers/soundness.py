@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from feature_repo.registry.metadata import FeatureVersion
-from feature_repo.stores.json_checks import unsound_rows
+from feature_repo.registry.metadata import FeatureType, FeatureVersion
+from feature_repo.stores.json_checks import are_floats, unsound_rows
+from serving_gateway.columns import Column, by_column
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.log_digest import LogDigest
 
@@ -24,6 +25,16 @@ class SoundTexts:
         self._tier = tier
         self._instruments = instruments
         self._digest = digest
+
+    def of_each(
+        self, columns: Sequence[Column], texts: Sequence[bytes | None]
+    ) -> list[Sequence[bytes | None]]:
+        """Return the texts of columns, which follow each other, column by column; see `of`."""
+        parts = by_column(columns, texts)
+        are_numeric = all(c.feature.feature_type is FeatureType.FLOAT for c in columns)
+        if are_numeric and are_floats(texts):  # as most are: to look at them at once is cheaper
+            return parts
+        return [self.of(column.feature, part) for column, part in zip(columns, parts, strict=True)]
 
     def of(self, feature: FeatureVersion, texts: Sequence[bytes | None]) -> Sequence[bytes | None]:
         """Return a feature version's texts, with None for those that are no values of it."""

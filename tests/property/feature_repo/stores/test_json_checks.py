@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from feature_repo.registry.metadata import FeatureType
-from feature_repo.stores.json_checks import unsound_rows
+from feature_repo.stores.json_checks import are_floats, unsound_rows
 from tests.integration.feature_repo.stores.conftest import make_feature
 
 FEATURES = {
@@ -52,6 +52,8 @@ def test_a_text_is_judged_by_itself(column: tuple[FeatureType, list[bytes | None
         row for row, text in enumerate(texts) if text is not None and not _is_value(kind, text)
     ]
     assert unsound_rows(FEATURES[kind], texts) == expected
+    if kind is FeatureType.FLOAT:
+        assert are_floats(texts) == (not expected)
 
 
 @pytest.mark.parametrize("kind", FeatureType)
