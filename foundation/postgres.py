@@ -47,9 +47,8 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[Connect
     """
     try:
         with psycopg.connect(
-            _connection_info(settings),
+            _connection_info(settings, _OPTIONS),
             connect_timeout=settings.postgres_connect_timeout_seconds,
-            options=_OPTIONS,
             application_name=_APPLICATION,
             autocommit=autocommit,
         ) as connection:
@@ -74,12 +73,13 @@ def connection_pool(settings: Settings) -> Pool:
     limits of on-demand computation, the longest that a request waits for.
     """
     limit_seconds = settings.on_demand_timeout_seconds
+    options = f"{_OPTIONS} -c statement_timeout={1_000 * limit_seconds:.0f}"
 
     async def limit_answers(connection: AsyncImpatientConnection) -> None:
         connection.answer_seconds = _LIMITS_PER_ANSWER * limit_seconds
 
     return AsyncConnectionPool(
-        _connection_info(settings),
+        _connection_info(settings, options),
         connection_class=AsyncImpatientConnection,
         configure=limit_answers,
         min_size=1,
@@ -95,7 +95,6 @@ def connection_pool(settings: Settings) -> Pool:
             "autocommit": True,
             "application_name": _APPLICATION,
             "connect_timeout": settings.postgres_connect_timeout_seconds,
-            "options": f"{_OPTIONS} -c statement_timeout={1_000 * limit_seconds:.0f}",
         },
     )
 
@@ -151,7 +150,15 @@ def advisory_lock(connection: Connection, name: str) -> Iterator[bool]:
             connection.execute(_UNLOCK, (name,))
 
 
-def _connection_info(settings: Settings) -> str:
+def _connection_info(settings: Settings, options: str = "") -> str:
+    """
+    Return where the server is.
+
+    Args:
+        settings: Say so.
+        options: Of the session, after those that the URL has, such as a `search_path`.
+    """
     url = resolve_endpoints(settings).postgres_url.get_secret_value()
     given = conninfo_to_dict(url)
-    return make_conninfo(url, **{k: v for k, v in _LIVENESS.items() if k not in given})
+    parameters = {k: v for k, v in _LIVENESS.items() if k not in given}
+    return make_conninfo(url, **parameters, options=f"{given.get('options', '')} {options}".strip())

@@ -106,6 +106,11 @@ class ClusterMap:
         """Return the node that has a key; None if nobody has it."""
         return self._owners[slot_of(key)]
 
+    @property
+    def addresses(self) -> set[Address]:
+        """The nodes that have keys."""
+        return set(filter(None, self._owners))
+
     def reads(self, address: Address) -> NodeReads:
         """Return reads of a node."""
         if address not in self._nodes:
@@ -119,7 +124,7 @@ class ClusterMap:
         Raises:
             redis.RedisError: None does.
         """
-        known = dict.fromkeys([*filter(None, self._owners), self._seed])
+        known = dict.fromkeys([*filter(None, self._owners), *self._nodes, self._seed])
         asking = [asyncio.create_task(self._ask_for_owners(address)) for address in known]
         problem: Exception = redis.ConnectionError("no node has been asked")
         try:
@@ -137,7 +142,15 @@ class ClusterMap:
         raise redis.ConnectionError(f"no node tells which has what: {problem}") from problem
 
     async def _ask_for_owners(self, address: Address) -> list[Address | None]:
-        return _owners(await self.reads(address).slots(), asked=address)
+        owners = _owners(await self.reads(address).slots(), asked=address)
+        if not any(owners):
+            raise redis.ResponseError(f"{address.host}:{address.port} knows of no cluster")
+        return owners
+
+    async def drop(self, address: Address) -> None:
+        """Hang up on a node."""
+        if (reads := self._nodes.pop(address, None)) is not None:
+            await reads.close()
 
     async def close(self) -> None:
         """Hang up."""

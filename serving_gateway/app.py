@@ -26,7 +26,7 @@ from serving_gateway.instrumentation import Instruments
 from serving_gateway.opening import open_resources
 
 # Of Python's garbage collector, whose own are 700, 10 and 10.
-_COLLECTION_THRESHOLDS = (20_000, 20, 50)
+_COLLECTION_THRESHOLDS = (10_000, 5, 10)
 _DESCRIPTION = """
 Features of products and users, for search, recommendation and ranking.
 

@@ -97,6 +97,11 @@ class Instruments:
         """Let the state of a tier, or of `tier:part`, be recorded with the vital signs."""
         self._breakers[tier] = is_open
 
+    def forget_breaker(self, tier: str) -> None:
+        """Let a state be recorded no longer; what is gone is not given up."""
+        if self._breakers.pop(tier, None) is not None:
+            self._tier_state.labels(*_parted(tier)).set(0)
+
     def record_vital_signs(self, *, catalog_age_seconds: float, lag_seconds: float) -> None:
         """Record the state of the catalog, the event loop and the tiers, and what was gathered."""
         self._catalog_age.set(catalog_age_seconds)

@@ -121,6 +121,9 @@ class ClusteredOnlineTier:
     async def _map(self) -> None:
         with translated_errors():
             await self._cluster.refresh()
+        for address in self._nodes.keys() - self._cluster.addresses:
+            self._nodes.pop(address).retire()
+            await self._cluster.drop(address)
 
     def _map_soon(self) -> None:
         """Ask the nodes again which has what, off the path of requests."""

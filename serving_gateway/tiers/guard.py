@@ -54,6 +54,9 @@ class Guard:
         instruments: Count reads that failed or were not let through.
         digest: Logs them.
         behind: Guards what the tier itself stands on: while that is given up, this is left alone.
+
+    Attributes:
+        is_retired: Whether what it guards is gone.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Guard:
         self._breaker = CircuitBreaker(policy.failures, expected_exception=StoreUnavailable)
         self._failing_since = 0.0
         self._newest: Work | None = None
+        self.is_retired = False
         self._unattended: UnattendedTasks[list[Found]] = UnattendedTasks()
         instruments.watch_breaker(name, self.is_open)
 
@@ -100,6 +104,11 @@ class Guard:
             self._instruments.count_unavailable(self._name)
             self._digest.add("tier_unavailable", tier=self._name, error=error.message)
             return [nothing_of(column, is_unavailable=True) for column in columns]
+
+    def retire(self) -> None:
+        """Be probed and watched no longer: what it guards is gone."""
+        self.is_retired = True
+        self._instruments.forget_breaker(self._name)
 
     async def probe(self) -> None:
         """See whether a tier that is given up is well again, by what was last asked of it."""
@@ -202,4 +211,5 @@ class Guards:
         """Probe again and again, until cancelled."""
         while True:
             await asyncio.sleep(self._policy.recovery_seconds)
+            self._guards = [guard for guard in self._guards if not guard.is_retired]
             await asyncio.gather(*(guard.probe() for guard in self._guards))

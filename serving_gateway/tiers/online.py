@@ -54,6 +54,10 @@ class OnlineTier:
         """Hang up."""
         await self._reads.close()
 
+    def retire(self) -> None:
+        """Be watched no longer: Redis is not there any more."""
+        self._guard.retire()
+
     async def answers(self) -> bool:
         """Tell whether Redis answers; connects to it if need be."""
         try:

@@ -29,19 +29,26 @@ class Node(NamedTuple):
 def running_cluster(folder: Path) -> Iterator[list[Node]]:
     """Run a cluster, and yield its nodes, which have the slots by turns."""
     with contextlib.ExitStack() as stack:
-        nodes = [stack.enter_context(_node(folder / str(number))) for number in range(_NODES)]
+        nodes = [
+            stack.enter_context(running_node(folder / str(number))) for number in range(_NODES)
+        ]
         for number, node in enumerate(nodes):
             with contextlib.closing(redis.Redis(HOST, node.port)) as client:
-                first, last = _SLOTS * number // _NODES, _SLOTS * (number + 1) // _NODES - 1
-                client.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
+                client.execute_command("CLUSTER ADDSLOTSRANGE", *slots_of(number))
                 client.execute_command("CLUSTER MEET", HOST, nodes[0].port, nodes[0].bus_port)
         for node in nodes:
             _wait_for_cluster(node.port)
         yield nodes
 
 
+def slots_of(number: int) -> tuple[int, int]:
+    """Return the first and the last slot that a node begins with."""
+    return _SLOTS * number // _NODES, _SLOTS * (number + 1) // _NODES - 1
+
+
 @contextlib.contextmanager
-def _node(folder: Path) -> Iterator[Node]:
+def running_node(folder: Path) -> Iterator[Node]:
+    """Run a node that may become part of a cluster, and yield it."""
     folder.mkdir()
     with socket.socket() as probe:
         probe.bind((HOST, 0))

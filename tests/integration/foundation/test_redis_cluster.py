@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 import redis
@@ -11,7 +12,7 @@ from foundation.redis import cluster_map
 from foundation.redis_cluster import Address, ClusterMap
 from foundation.redis_commands import Keys
 from foundation.settings import Settings
-from tests.integration.clusters import HOST
+from tests.integration.clusters import HOST, running_node
 
 KEYS = [f"key {number}" for number in range(300)]
 
@@ -84,6 +85,16 @@ async def test_who_knows_nothing_says_so() -> None:
         await known.refresh()
     assert not known.is_known
     await known.close()
+
+
+async def test_a_node_that_knows_no_cluster_is_not_believed(tmp_path: Path) -> None:
+    """Such as one that came back without its memory."""
+    with running_node(tmp_path / "node") as node:
+        known = cluster_map(_settings(f"redis://{HOST}:{node.port}"))
+        with pytest.raises(redis.ConnectionError, match="knows of no cluster"):
+            await known.refresh()
+        assert not known.is_known
+        await known.close()
 
 
 async def test_a_single_node_is_no_cluster(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """Redis as a cluster: a node that fails costs its own values, which PostgreSQL stands in for."""
 
+import contextlib
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import SecretStr
 from feature_repo.stores.keys import redis_keys
 from foundation.postgres import connect
 from foundation.settings import Settings
-from tests.integration.clusters import HOST, Node, running_cluster
+from tests.integration.clusters import HOST, Node, running_cluster, slots_of
 from tests.integration.serving_gateway.conftest import gateway_on, read_batch, read_metrics
 from tests.integration.serving_gateway.stage import eventually
 
@@ -94,6 +95,22 @@ def test_a_node_that_fails_costs_its_own_values(stage: Stage, fault: signal.Sign
     if fault is signal.SIGSTOP:
         stage.sick.process.send_signal(signal.SIGCONT)
         eventually(lambda: stage.counts() == {"online": len(IDS)})
+
+
+def test_a_node_that_is_gone_is_given_up_no_longer(stage: Stage) -> None:
+    """Once others have its slots: nobody is alarmed about a node that is no part of the cluster."""
+    stage.sick.process.kill()
+    eventually(lambda: bool(stage.counts()) and _given_up(stage) == {stage.sick.port})
+    heir, other = stage.nodes[1:]
+    for node in (heir, other):
+        _tell(node, "CLUSTER DELSLOTSRANGE", *slots_of(0))
+    _tell(heir, "CLUSTER ADDSLOTSRANGE", *slots_of(0))
+    eventually(lambda: bool(stage.counts()) and not _given_up(stage))
+
+
+def _tell(node: Node, command: str, *arguments: int) -> None:
+    with contextlib.closing(redis.Redis(HOST, node.port)) as client:
+        client.execute_command(command, *arguments)
 
 
 def _given_up(stage: Stage) -> set[int]:
