@@ -230,7 +230,9 @@ class Settings(BaseSettings):
         default=60.0, gt=0, description="Limit of one answer of the embedding process."
     )
     duckdb_memory_megabytes: int = Field(
-        default=2_048, ge=64, description="Most memory that the engine duckdb takes."
+        default=2_048,
+        ge=64,
+        description="Most memory that DuckDB takes, as an engine and for histories.",
     )
     runbooks_url: str = Field(
         default="docs/runbooks", description="Where the runbooks are published; alerts link there."

@@ -32,9 +32,9 @@ def remove_retired(
     """
     Remove the values of versions that were retired more than 7 days ago, from both stores.
 
-    The schedule does so each night. It may be stopped, and started again; snapshots keep what they
-    have. Values of versions that the registry does not know are only told of: if that is a mistake,
-    they are all there is left.
+    The schedule does so each night. It may be stopped, and started again; snapshots and the archive
+    keep what they have. Values of versions that the registry does not know are only told of: if
+    that is a mistake, they are all there is left.
     """
     from feature_repo.registry.catalog import read_catalog
 
