@@ -21,6 +21,9 @@ from feature_repo.stores.resp import bulk_strings, script_calls
 from foundation.errors import ContractViolation
 from foundation.redis import Client
 
+# What went wrong, by node.
+Failures = dict[redis.Redis, Exception]
+
 _CALLS_IN_FLIGHT = 32
 # Of input; building commands takes a few times as much memory.
 _BYTES_PER_PASS = 32_000_000
@@ -56,6 +59,8 @@ def write_values(
     """
     Store the values that are fresh, unless a newer one is there.
 
+    A node of a cluster that fails costs its own values: the others' are stored all the same.
+
     Writing again changes nothing, so a failed write can be repeated.
 
     Args:
@@ -76,12 +81,14 @@ def write_values(
     rows_per_pass = 1 + values.num_rows * _BYTES_PER_PASS // max(values.nbytes, 1)
     script = _STORE_NEWER_OR_EQUAL if replaces_equal else _STORE_NEWER
     stored = 0
+    failures: Failures = {}
     with translated_errors():
-        for node in _primaries(client):
-            node.script_load(script)
+        _learn_slots(client)
         for start in range(0, values.num_rows, rows_per_pass):
             rows = values.slice(start, rows_per_pass)
-            stored += _write_pass(client, feature, rows, now, script)
+            stored += _write_pass(client, feature, rows, now, script, failures)
+        for failure in failures.values():
+            raise failure
     return stored
 
 
@@ -136,8 +143,14 @@ def _refuse_nulls(feature: FeatureVersion, values: pa.Table) -> None:
 
 
 def _write_pass(
-    client: Client, feature: FeatureVersion, rows: pa.Table, now: datetime, script: str
+    client: Client,
+    feature: FeatureVersion,
+    rows: pa.Table,
+    now: datetime,
+    script: str,
+    failures: Failures,
 ) -> int:
+    """Store rows with those nodes that have not failed yet, and note those that do."""
     sha = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
     expiries = _expiries(rows["timestamp"], feature.staleness_tolerance)
     fresh = pc.greater(expiries, _milliseconds(now))
@@ -148,6 +161,8 @@ def _write_pass(
     keys = pc.binary_join_element_wise(prefix, identifiers, suffix, "")
     stored = 0
     for node, batch in batches(client, keys, expiries):
+        if node in failures:
+            continue
         calls = script_calls(
             sha,
             bulk_strings(keys.take(batch.order)),
@@ -155,7 +170,11 @@ def _write_pass(
             first_arguments=batch.expiries,
             lengths=batch.lengths,
         )
-        stored += _send(node, calls)
+        try:
+            node.script_load(script)
+            stored += _send(node, calls)
+        except (redis.RedisError, OSError) as error:
+            failures[node] = error
     return stored
 
 
@@ -196,9 +215,14 @@ def _send(node: redis.Redis, calls: Sequence[bytes]) -> int:
     return stored
 
 
+def _learn_slots(client: Client) -> None:
+    """Ask a cluster which node has what: what goes to single nodes bypasses the client's ways."""
+    if isinstance(client, redis.RedisCluster):
+        client.nodes_manager.initialize()
+
+
 def _primaries(client: Client) -> list[redis.Redis]:
     if isinstance(client, redis.Redis):
         return [client]
-    # What goes to single nodes bypasses the client's own ways to learn that slots have moved.
-    client.nodes_manager.initialize()
+    _learn_slots(client)
     return [client.get_redis_connection(node) for node in client.get_primaries()]

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -18,6 +19,7 @@ from foundation.redis import Client, connect, connect_async
 from foundation.redis_commands import Keys
 from foundation.redis_pipeline import PipelinedReads
 from foundation.settings import Settings
+from tests.integration.clusters import HOST, running_cluster
 from tests.integration.feature_repo.stores.conftest import make_feature
 
 # Microseconds that milliseconds can't hold.
@@ -236,6 +238,22 @@ async def test_texts_come_in_the_order_of_their_keys(
     assert await read_texts(reads, []) == []
     await reads.close()
     await client.aclose()
+
+
+def test_a_dead_node_costs_its_own_values(tmp_path: Path) -> None:
+    """Which are missing, and said to be; the others' are stored."""
+    texts = {f"p{number}": "1" for number in range(100)}
+    with running_cluster(tmp_path) as nodes:
+        client = redis.RedisCluster(HOST, nodes[1].port, socket_timeout=1.0)
+        keys = {f"feature:score:{name}:v1.0.0": name for name in texts}
+        owned = [k for k in keys if client.get_node_from_key(k).port != nodes[0].port]
+        nodes[0].process.kill()
+        nodes[0].process.wait()
+        with pytest.raises(StoreUnavailable):
+            write(client, values=_values(texts))
+        assert 0 < len(owned) < len(texts)
+        assert [client.get(key) for key in owned] == [b"1"] * len(owned)
+        client.close()
 
 
 def test_a_dead_redis_is_said_to_be_unavailable() -> None:
