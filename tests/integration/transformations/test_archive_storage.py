@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import fsspec
 import pyarrow as pa
@@ -14,17 +15,25 @@ from foundation.errors import ContractViolation, StoreUnavailable
 from foundation.postgres import connect
 from foundation.settings import Settings
 from tests.integration.transformations.written import write_history
+from transformations.archives import verification
 from transformations.archives.reading import read_part
 from transformations.archives.storage import Archive
 from transformations.retention import archive_months
 
-POPULARITY = next(f for f in gather_features() if f.reference == "popularity_score==1.0.0")
+FEATURES = {feature.reference: feature for feature in gather_features()}
+POPULARITY = FEATURES["popularity_score==1.0.0"]
+FRESHNESS = FEATURES["product_freshness_score==1.0.0"]
 AT = datetime(2020, 2, 29, 23, tzinfo=UTC)
 NOW = datetime(2026, 6, 1, 5, tzinfo=UTC)
 
 
 class Failing(fs.FSSpecHandler):
-    """Storage whose files can't be opened for reading at any place, or not at all."""
+    """
+    Storage whose files can't be read at any place, or not at all; nor can folders be listed.
+
+    Args:
+        also_from_the_start: Whether files can't be read from their beginning on either.
+    """
 
     def __init__(self, *, also_from_the_start: bool) -> None:
         super().__init__(fsspec.filesystem("memory"))
@@ -39,6 +48,10 @@ class Failing(fs.FSSpecHandler):
         if self._also_from_the_start and not path.endswith("manifest.json"):
             raise OSError(f"{path}: timed out")
         return super().open_input_stream(path)
+
+    def get_file_info_selector(self, selector: fs.FileSelector) -> list[fs.FileInfo]:
+        """Fail likewise."""
+        raise OSError(f"{selector.base_dir}: timed out")
 
 
 @pytest.fixture
@@ -74,3 +87,30 @@ def test_damage_on_shaky_storage_is_damage(part: ArchivedPart) -> None:
     handler = Failing(also_from_the_start=False)
     with pytest.raises(ContractViolation, match=r"archive of 2020-02 is damaged"):
         _read(Archive(fs.PyFileSystem(handler), "/snapshots"), part)
+
+
+def test_what_can_not_be_read_is_a_problem_of_its_own(settings: Settings, tmp_path: Path) -> None:
+    """The files after it are looked at, too."""
+    archive = Archive(fs.LocalFileSystem(), str(tmp_path))
+    for feature in (POPULARITY, FRESHNESS):
+        write_history(settings, feature, AT, a=0.5)
+    archive_months(settings, archive, now=NOW, dry_run=False)
+    with connect(settings) as connection:
+        (part,) = archived_parts(connection)
+    unreadable, damaged = sorted(tmp_path.rglob("values.parquet"))
+    unreadable.unlink()
+    unreadable.symlink_to(unreadable)
+    damaged.write_bytes(b"")
+    problems = verification.verify(archive, part)
+    for name, reason in (
+        ("popularity_score", "can't be read: "),
+        ("product_freshness_score", "has changed"),
+    ):
+        assert [name in problem for problem in problems if reason in problem] == [True]
+
+
+def test_a_folder_that_can_not_be_listed_is_an_outage(part: ArchivedPart) -> None:
+    """Though each file might be as it was."""
+    handler = Failing(also_from_the_start=True)
+    with pytest.raises(StoreUnavailable, match="timed out"):
+        verification.verify(Archive(fs.PyFileSystem(handler), "/snapshots"), part)
