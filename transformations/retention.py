@@ -1,7 +1,8 @@
 """What is older than it must be kept: old snapshots go, old months move to the archive."""
 
+import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import LiteralString
@@ -88,12 +89,7 @@ def archive_months(
         StoreUnavailable: A store can't be reached, or what was written can't be read back.
     """
     oldest = now - timedelta(days=settings.history_retention_days)
-    with (
-        connect(settings, autocommit=True) as connection,
-        advisory_lock(connection, "archive") as is_held,
-    ):
-        if not is_held:
-            raise JobAlreadyRunning("months are being archived by another process")
+    with _archive_lock(settings) as connection:
         old = [month for month in months(connection) if month.end <= oldest]
         if dry_run:
             return [MonthState(month.name, dropped=True, reason="") for month in old]
@@ -106,6 +102,9 @@ def remove_archives(
     """
     Remove the parts of the archive that are older than it must be kept.
 
+    That a part is gone is recorded before its files go: whoever asks for it is told so, and not of
+    damage. What an attempt that was cut off has left goes too.
+
     Args:
         settings: Where PostgreSQL is, and how long the archive is kept.
         archive: Where it is.
@@ -116,21 +115,36 @@ def remove_archives(
         What was removed, or would be.
 
     Raises:
+        JobAlreadyRunning: Another process archives or removes.
         StoreUnavailable: A store can't be reached.
     """
     if settings.archive_retention_days is None:
         return []
     oldest = now - timedelta(days=settings.archive_retention_days)
-    with connect(settings, autocommit=True) as connection:
+    with _archive_lock(settings) as connection:
         old = [
             part
             for part in archived_parts(connection)
             if part.removed_at is None and part.month.end <= oldest
         ]
-        for part in old if not dry_run else ():
-            archive.remove(part)
-            record_removal(connection, part)
+        if not dry_run:
+            for part in old:
+                record_removal(connection, part)
+            for part in archived_parts(connection):
+                if part.removed_at is not None:
+                    archive.remove(part)
     return old
+
+
+@contextlib.contextmanager
+def _archive_lock(settings: Settings) -> Iterator[Connection]:
+    with (
+        connect(settings, autocommit=True) as connection,
+        advisory_lock(connection, "archive") as is_held,
+    ):
+        if not is_held:
+            raise JobAlreadyRunning("another process changes the archive")
+        yield connection
 
 
 def _move(

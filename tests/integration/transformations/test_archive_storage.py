@@ -11,14 +11,14 @@ from pyarrow import fs
 
 from feature_repo.registry.gather import gather_features
 from feature_repo.stores.archived_parts import ArchivedPart, archived_parts
-from foundation.errors import ContractViolation, StoreUnavailable
-from foundation.postgres import connect
+from foundation.errors import ContractViolation, JobAlreadyRunning, StoreUnavailable
+from foundation.postgres import advisory_lock, connect
 from foundation.settings import Settings
 from tests.integration.transformations.written import write_history
 from transformations.archives import verification
 from transformations.archives.reading import read_part
 from transformations.archives.storage import Archive
-from transformations.retention import archive_months
+from transformations.retention import archive_months, remove_archives
 
 FEATURES = {feature.reference: feature for feature in gather_features()}
 POPULARITY = FEATURES["popularity_score==1.0.0"]
@@ -29,7 +29,7 @@ NOW = datetime(2026, 6, 1, 5, tzinfo=UTC)
 
 class Failing(fs.FSSpecHandler):
     """
-    Storage whose files can't be read at any place, or not at all; nor can folders be listed.
+    Storage whose files can't be read at any place, or not at all, nor folders listed or deleted.
 
     Args:
         also_from_the_start: Whether files can't be read from their beginning on either.
@@ -52,6 +52,10 @@ class Failing(fs.FSSpecHandler):
     def get_file_info_selector(self, selector: fs.FileSelector) -> list[fs.FileInfo]:
         """Fail likewise."""
         raise OSError(f"{selector.base_dir}: timed out")
+
+    def delete_dir(self, path: str) -> None:
+        """Fail likewise."""
+        raise OSError(f"{path}: timed out")
 
 
 @pytest.fixture
@@ -114,3 +118,37 @@ def test_a_folder_that_can_not_be_listed_is_an_outage(part: ArchivedPart) -> Non
     handler = Failing(also_from_the_start=True)
     with pytest.raises(StoreUnavailable, match="timed out"):
         verification.verify(Archive(fs.PyFileSystem(handler), "/snapshots"), part)
+
+
+def test_a_removal_that_was_cut_off_is_told_of_and_made_up_for(
+    settings: Settings, part: ArchivedPart
+) -> None:
+    """Half a part is never taken for a damaged one."""
+    keeping = settings.model_copy(update={"archive_retention_days": 365})
+    handler = Failing(also_from_the_start=False)
+    failing = Archive(fs.PyFileSystem(handler), "/snapshots")
+    with pytest.raises(StoreUnavailable, match="timed out"):
+        remove_archives(keeping, failing, now=NOW, dry_run=False)
+    with connect(settings) as connection:
+        (removed,) = archived_parts(connection)
+    assert (removed.name, removed.removed_at is None) == (part.name, False)
+    memory = fsspec.filesystem("memory")
+    assert memory.glob("/snapshots/archive/**/values.parquet")
+    archive = Archive(fs.PyFileSystem(fs.FSSpecHandler(memory)), "/snapshots")
+    for _ in range(2):
+        assert remove_archives(keeping, archive, now=NOW, dry_run=False) == []
+        assert memory.glob("/snapshots/archive/**/values.parquet") == []
+
+
+def test_one_process_changes_the_archive_at_a_time(settings: Settings, part: ArchivedPart) -> None:
+    """Who archives a month removes what cut-off attempts have left of it."""
+    keeping = settings.model_copy(update={"archive_retention_days": 365})
+    archive = Archive(fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem("memory"))), "/snapshots")
+    with (
+        connect(settings, autocommit=True) as connection,
+        advisory_lock(connection, "archive") as is_held,
+    ):
+        assert is_held
+        with pytest.raises(JobAlreadyRunning, match="archive"):
+            remove_archives(keeping, archive, now=NOW, dry_run=False)
+    assert remove_archives(keeping, archive, now=NOW, dry_run=False) == [part]
