@@ -73,3 +73,16 @@ def test_a_month_that_is_written_to_is_not_dropped(
         without_old_month.execute("SET LOCAL lock_timeout = '1s'")
         with pytest.raises(errors.LockNotAvailable):
             without_old_month.execute(f"ALTER TABLE feature_values DETACH PARTITION {MONTH}")
+
+
+def test_another_schema_has_months_of_its_own(postgres: Connection) -> None:
+    """Another store's in one database, or a copy of the tables."""
+    before = months(postgres)
+    postgres.execute("CREATE SCHEMA another")
+    postgres.execute("CREATE TABLE another.feature_values (n int) PARTITION BY RANGE (n)")
+    postgres.execute(
+        "CREATE TABLE another.few PARTITION OF another.feature_values FOR VALUES FROM (1) TO (2)"
+    )
+    found = months(postgres)
+    postgres.rollback()
+    assert found == before
