@@ -24,11 +24,13 @@ from transformations.archives.storage import Archive
 from transformations.archives.writing import write
 from transformations.snapshots.storage import Storage
 
-# Jobs write to the history all the time; they must not queue behind a wait for its lock. Who reads
-# it for long, for a training set or a snapshot, is done within minutes.
-_LOCK_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '5s'"
-_ATTEMPTS = 20
-_WAIT_SECONDS = 20.0
+# Who writes to the month is done within seconds.
+_FREEZE_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '5s'"
+# Everybody who reads or writes queues behind a wait for the lock of the whole history, so it is
+# short. Who reads for long, for a training set or a snapshot, is done within minutes.
+_DETACH_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '100ms'"
+_ATTEMPTS = 100
+_WAIT_SECONDS = 5.0
 # Who has written to the month has ended; who wants to, waits. Reading goes on.
 _FREEZE = "LOCK TABLE {month} IN SHARE MODE"
 _FORGET_REPLACED = 'DELETE FROM replaced_values WHERE "timestamp" >= %s AND "timestamp" < %s'
@@ -161,7 +163,7 @@ def _move(
     name = f"{len(known) + 1:04}-{secrets.token_hex(4)}"
     try:
         with connection.transaction():
-            connection.execute(_LOCK_TIMEOUT)
+            connection.execute(_FREEZE_TIMEOUT)
             connection.execute(sql.SQL(_FREEZE).format(month=sql.Identifier(month.name)))
             manifest = write(settings, archive, month, name, now=now, on_progress=on_progress)
             _drop(connection, month)
@@ -185,5 +187,7 @@ def _drop(connection: Connection, month: Month) -> None:
         wait_jitter=0,
     ):
         with attempt, connection.transaction():
+            connection.execute(_DETACH_TIMEOUT)
             connection.execute(sql.SQL(_DETACH).format(month=name))
+    connection.execute(_FREEZE_TIMEOUT)  # what was set in a transaction within this one stays
     connection.execute(sql.SQL(_DROP).format(month=name))

@@ -24,6 +24,7 @@ from foundation import clock
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
 from tests.histories import Written, store
+from tests.integration.lock_waits import wait_until_it_waits
 from tests.integration.transformations.written import write_history
 
 FEATURES = {feature.reference: feature for feature in gather_features()}
@@ -116,19 +117,16 @@ def test_a_month_that_is_being_archived_is_waited_for(filled: Settings) -> None:
     """By nobody who could keep it from being dropped; once it is, there is nothing to remove."""
     write_history(filled, OLD, LONG_AGO, a=0.1)
     month = month_of(LONG_AGO).name
-    with connect(filled) as archiving, connect(filled, autocommit=True) as watching:
+    with ThreadPoolExecutor(1) as pool, connect(filled) as archiving:
         archiving.execute(f"LOCK TABLE {month} IN SHARE MODE")
-        with ThreadPoolExecutor(1) as pool:
-            removing = pool.submit(retirement.remove_values, filled, OLD.reference)
-            while not removing.done():
-                if watching.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
-                    break
-            assert not removing.done()
-            archiving.execute("SET LOCAL lock_timeout = '1s'")
-            archiving.execute(f"ALTER TABLE feature_values DETACH PARTITION {month}")
-            archiving.execute(f"DROP TABLE {month}")
-            archiving.commit()
-            assert removing.result().offline == 2_003
+        removing = pool.submit(retirement.remove_values, filled, OLD.reference)
+        wait_until_it_waits(filled, removing)
+        assert not removing.done()
+        archiving.execute("SET LOCAL lock_timeout = '1s'")
+        archiving.execute(f"ALTER TABLE feature_values DETACH PARTITION {month}")
+        archiving.execute(f"DROP TABLE {month}")
+        archiving.commit()
+        assert removing.result().offline == 2_003
     assert left(filled) == {KEPT.version: 1}
 
 
