@@ -27,7 +27,7 @@ AT = datetime(2020, 2, 29, 23, tzinfo=UTC)
 NOW = datetime(2026, 6, 1, 5, tzinfo=UTC)
 
 
-class Failing(fs.FSSpecHandler):
+class Failing(fs.FSSpecHandler):  # type: ignore[misc]  # pyarrow has no types
     """
     Storage whose files can't be read at any place, or not at all, nor folders listed or deleted.
 
