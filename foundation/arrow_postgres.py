@@ -84,3 +84,7 @@ def translated_errors(what: str, *, hint: str = "") -> Iterator[None]:
         if is_of_the_server:
             raise StoreUnavailable(f"PostgreSQL: {reason}") from error
         raise ContractViolation(f"PostgreSQL refused {what}: {reason}", hint=hint) from error
+    except OSError as error:
+        # Of a reader of batches, which doesn't know the SQLSTATE. What is wrong with a query is
+        # found before it has any, unless a value is to blame.
+        raise StoreUnavailable(f"PostgreSQL: {error}") from error

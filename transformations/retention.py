@@ -1,7 +1,8 @@
 """What is older than it must be kept: old snapshots go, old months move to the archive."""
 
+import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import LiteralString
@@ -23,11 +24,13 @@ from transformations.archives.storage import Archive
 from transformations.archives.writing import write
 from transformations.snapshots.storage import Storage
 
-# Jobs write to the history all the time; they must not queue behind a wait for its lock. Who reads
-# it for long, for a training set or a snapshot, is done within minutes.
-_LOCK_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '5s'"
-_ATTEMPTS = 20
-_WAIT_SECONDS = 20.0
+# Who writes to the month is done within seconds.
+_FREEZE_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '5s'"
+# Everybody who reads or writes queues behind a wait for the lock of the whole history, so it is
+# short. Who reads for long, for a training set or a snapshot, is done within minutes.
+_DETACH_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '100ms'"
+_ATTEMPTS = 100
+_WAIT_SECONDS = 5.0
 # Who has written to the month has ended; who wants to, waits. Reading goes on.
 _FREEZE = "LOCK TABLE {month} IN SHARE MODE"
 _FORGET_REPLACED = 'DELETE FROM replaced_values WHERE "timestamp" >= %s AND "timestamp" < %s'
@@ -88,12 +91,7 @@ def archive_months(
         StoreUnavailable: A store can't be reached, or what was written can't be read back.
     """
     oldest = now - timedelta(days=settings.history_retention_days)
-    with (
-        connect(settings, autocommit=True) as connection,
-        advisory_lock(connection, "archive") as is_held,
-    ):
-        if not is_held:
-            raise JobAlreadyRunning("months are being archived by another process")
+    with _archive_lock(settings) as connection:
         old = [month for month in months(connection) if month.end <= oldest]
         if dry_run:
             return [MonthState(month.name, dropped=True, reason="") for month in old]
@@ -106,6 +104,9 @@ def remove_archives(
     """
     Remove the parts of the archive that are older than it must be kept.
 
+    That a part is gone is recorded before its files go: whoever asks for it is told so, and not of
+    damage. What an attempt that was cut off has left goes too.
+
     Args:
         settings: Where PostgreSQL is, and how long the archive is kept.
         archive: Where it is.
@@ -116,21 +117,36 @@ def remove_archives(
         What was removed, or would be.
 
     Raises:
+        JobAlreadyRunning: Another process archives or removes.
         StoreUnavailable: A store can't be reached.
     """
     if settings.archive_retention_days is None:
         return []
     oldest = now - timedelta(days=settings.archive_retention_days)
-    with connect(settings, autocommit=True) as connection:
+    with _archive_lock(settings) as connection:
         old = [
             part
             for part in archived_parts(connection)
             if part.removed_at is None and part.month.end <= oldest
         ]
-        for part in old if not dry_run else ():
-            archive.remove(part)
-            record_removal(connection, part)
+        if not dry_run:
+            for part in old:
+                record_removal(connection, part)
+            for part in archived_parts(connection):
+                if part.removed_at is not None:
+                    archive.remove(part)
     return old
+
+
+@contextlib.contextmanager
+def _archive_lock(settings: Settings) -> Iterator[Connection]:
+    with (
+        connect(settings, autocommit=True) as connection,
+        advisory_lock(connection, "archive") as is_held,
+    ):
+        if not is_held:
+            raise JobAlreadyRunning("another process changes the archive")
+        yield connection
 
 
 def _move(
@@ -147,7 +163,7 @@ def _move(
     name = f"{len(known) + 1:04}-{secrets.token_hex(4)}"
     try:
         with connection.transaction():
-            connection.execute(_LOCK_TIMEOUT)
+            connection.execute(_FREEZE_TIMEOUT)
             connection.execute(sql.SQL(_FREEZE).format(month=sql.Identifier(month.name)))
             manifest = write(settings, archive, month, name, now=now, on_progress=on_progress)
             _drop(connection, month)
@@ -171,5 +187,7 @@ def _drop(connection: Connection, month: Month) -> None:
         wait_jitter=0,
     ):
         with attempt, connection.transaction():
+            connection.execute(_DETACH_TIMEOUT)
             connection.execute(sql.SQL(_DETACH).format(month=name))
+    connection.execute(_FREEZE_TIMEOUT)  # what was set in a transaction within this one stays
     connection.execute(sql.SQL(_DROP).format(month=name))

@@ -48,7 +48,10 @@ def file_problems(
         manifest_path: Its own.
 
     Returns:
-        What is wrong, in words; empty if nothing is.
+        What is wrong, in words, files that can't be read included; empty if nothing is.
+
+    Raises:
+        StoreUnavailable: The folder can't be listed.
     """
     problems = [problem for file in files if (problem := _problem(store, folder, file))]
     expected = {store.path(folder, file.path) for file in files} | {store.path(manifest_path)}
@@ -58,14 +61,12 @@ def file_problems(
 def _problem(store: FileStore, folder: str, file: ValueFile) -> str | None:
     where = f"{folder}/{file.path}"
     try:
-        sha256, byte_count = store.digest(folder, file.path)
-    except FileNotFoundError:
-        return f"{where}: is missing"
-    if (sha256, byte_count) != (file.sha256, file.byte_count):
-        return f"{where}: has changed since it was written"
-    try:
+        if store.digest(folder, file.path) != (file.sha256, file.byte_count):
+            return f"{where}: has changed since it was written"
         path = store.path(folder, file.path)
         row_count = pq.read_metadata(path, filesystem=store.filesystem).num_rows
+    except FileNotFoundError:
+        return f"{where}: is missing"
     except (pa.ArrowException, OSError) as error:
         return f"{where}: can't be read: {error}"
     if row_count != file.row_count:
@@ -77,8 +78,10 @@ def _unexpected(store: FileStore, folder: str, expected: set[str]) -> list[str]:
     # Some file systems put a slash before their paths, others don't.
     known = {path.lstrip("/") for path in expected}
     selector = fs.FileSelector(store.path(folder), recursive=True, allow_not_found=True)
+    with store.translated_errors():
+        found = store.filesystem.get_file_info(selector)
     return [
         f"{info.path}: is in no manifest"
-        for info in store.filesystem.get_file_info(selector)
+        for info in found
         if info.type is fs.FileType.File and info.path.lstrip("/") not in known
     ]

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from feature_repo.history.entity_rows import EntityRows
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
 from feature_repo.stores.json_values import VALUE_TYPES, encode
+from feature_repo.stores.partitions import HISTORY_END
 from foundation.errors import ContractViolation
 
 
@@ -25,8 +26,8 @@ def pushed_rows(feature: FeatureVersion, table: pa.Table) -> pa.Table:
         entity_id, feature_value as JSON text, timestamp.
 
     Raises:
-        ContractViolation: A value is missing, of another type or out of range, or an entity has
-            two of one timestamp.
+        ContractViolation: A value is missing, of another type or out of range, an entity has two
+            of one timestamp, or a timestamp is too late for the history.
     """
     rows = EntityRows.from_arrow(table)
     entities = rows.entities(feature.join_keys)
@@ -34,6 +35,7 @@ def pushed_rows(feature: FeatureVersion, table: pa.Table) -> pa.Table:
     complete = (entities.codes.null_count, rows.instants.null_count, values.null_count)
     if any(complete):
         raise _refusal(feature, f"{max(complete)} rows lack a key, a timestamp or a value")
+    _check_instants(feature, rows)
     _check_numbers(feature, values)
     written = pa.table(
         {
@@ -61,6 +63,16 @@ def _typed(feature: FeatureVersion, column: pa.ChunkedArray) -> pa.Array:
 
 def _items(row: Mapping[str, Any] | None) -> list[tuple[str, Any]] | None:
     return None if row is None else [(k, v) for k, v in row.items() if v is not None]
+
+
+def _check_instants(feature: FeatureVersion, rows: EntityRows) -> None:
+    bounds = rows.bounds()
+    if bounds is not None and bounds[1] >= HISTORY_END:
+        raise _refusal(
+            feature,
+            f"{rows.timestamp_column} {bounds[1]} is not before {HISTORY_END:%Y-%m-%d}, where "
+            "the history ends",
+        )
 
 
 def _check_numbers(feature: FeatureVersion, values: pa.Array) -> None:

@@ -13,13 +13,15 @@ PARTITIONS = """
 SELECT child.relname::text AS name, pg_get_expr(child.relpartbound, child.oid) AS bounds
 FROM pg_inherits
 JOIN pg_class child ON child.oid = inhrelid
-JOIN pg_class parent ON parent.oid = inhparent
-WHERE parent.relname = 'feature_values' ORDER BY 1
+WHERE inhparent = 'feature_values'::regclass ORDER BY 1
 """
 
 # Before a transaction's first query: what it then sees is what it can read, for no month is dropped
 # until it ends.
 HOLD_MONTHS: LiteralString = "LOCK TABLE feature_values IN ACCESS SHARE MODE"
+
+# Of the month that begins then Python has no end.
+HISTORY_END = datetime(9999, 12, 1, tzinfo=UTC)
 
 _LOCK_MONTH = "LOCK TABLE {name} IN ROW EXCLUSIVE MODE"
 # One creates at a time. Those who read and write meanwhile are not made to wait, as they would be
@@ -49,10 +51,11 @@ def month(name: str, bounds: str) -> Month:
 
 
 def month_of(instant: datetime) -> Month:
-    """Return the month, in UTC, that an instant lies in."""
+    """Return the month, in UTC, that an instant before `HISTORY_END` lies in."""
     start = instant.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     end = start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
-    return Month(f"feature_values_{start:%Y_%m}", start, end)
+    # %Y does not pad years.
+    return Month(f"feature_values_{start.year:04}_{start.month:02}", start, end)
 
 
 def keep_months(connection: Connection, instants: Iterable[datetime]) -> None:

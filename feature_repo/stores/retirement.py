@@ -1,16 +1,18 @@
 """What retired versions leave behind, removed once they can't come back."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg import sql
+from psycopg import errors, sql
 
 from feature_repo.registry.catalog import Catalog
 from feature_repo.registry.lifecycle import can_come_back
 from feature_repo.registry.metadata import FeatureVersion, Status, view_name_of
 from feature_repo.stores.keys import redis_keys
+from feature_repo.stores.partitions import months
 from feature_repo.stores.redis_values import delete_keys
 from feature_repo.stores.stored_versions import VALUE_TABLES, stored_references
 from foundation.postgres import Connection, connect
@@ -22,7 +24,7 @@ from foundation.settings import Settings
 ROWS_PER_SECOND = 5_000
 # Of one transaction: short enough that nobody waits for its locks.
 _ROWS_PER_STEP = 1_000
-_LATEST = "feature_latest"
+_REPLACED = "replaced_values"
 
 _COUNT = "SELECT count(*) FROM {table} WHERE feature_name = %s AND version = %s"
 _NEXT_ENTITIES = """
@@ -33,9 +35,9 @@ _DELETE_ENTITIES = """
 DELETE FROM feature_latest WHERE feature_name = %s AND version = %s AND entity_id = ANY(%s)
 """
 _DELETE_ROWS = """
-DELETE FROM {table} WHERE (tableoid, ctid) IN (
-    SELECT tableoid, ctid FROM {table} WHERE feature_name = %s AND version = %s LIMIT %s
-)
+DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM {table} WHERE feature_name = %s AND version = %s LIMIT %s
+))
 """
 
 
@@ -138,9 +140,11 @@ def _steps(connection: Connection, client: Client, reference: str) -> Iterator[t
         entity_ids = [row[0] for row in page]
         keys = delete_keys(client, redis_keys(*key, entity_ids))
         yield keys, connection.execute(_DELETE_ENTITIES, (*key, entity_ids)).rowcount
-    for table in VALUE_TABLES:
-        if table != _LATEST:
-            statement = sql.SQL(_DELETE_ROWS).format(table=sql.Identifier(table))
+    # Month by month: who locks the history and then waits for a month that is being archived would
+    # keep that month from being dropped.
+    for table in (*(month.name for month in months(connection)), _REPLACED):
+        statement = sql.SQL(_DELETE_ROWS).format(table=sql.Identifier(table))
+        with contextlib.suppress(errors.UndefinedTable):  # archived meanwhile
             while rows := connection.execute(statement, (*key, _ROWS_PER_STEP)).rowcount:
                 yield 0, rows
 

@@ -12,10 +12,12 @@ from feature_repo.history.versions import versions_schema
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
 from feature_repo.stores.archived_parts import ArchivedPart
 from feature_repo.stores.json_values import decode
+from foundation.errors import FeatureStoreError, StoreUnavailable
 from foundation.settings import Settings
 from transformations.archives.manifest import Manifest
 from transformations.archives.storage import Archive, loss
 from transformations.archives.writing import ARCHIVE_SCHEMA
+from transformations.value_files import ValueFile
 
 _PARQUET = dataset.ParquetFileFormat(page_checksum_verification=True)
 # Others travel as JSON text.
@@ -90,6 +92,10 @@ def read_part(
 
     Yields:
         The columns of `ARCHIVE_SCHEMA` but for name and version.
+
+    Raises:
+        ContractViolation: The file is missing or damaged.
+        StoreUnavailable: It can't be reached.
     """
     file = next(file for file in manifest.files if file.reference == feature.reference)
     path = archive.path(manifest.folder, file.path)
@@ -103,7 +109,22 @@ def read_part(
             raise loss(part, f"{path} is another file")
         for batch in fragment.to_batches(schema=ARCHIVE_SCHEMA, columns=_COLUMNS, filter=counts):
             yield pa.Table.from_batches([batch])
-    except FileNotFoundError as error:
-        raise loss(part, f"{path} is missing") from error
-    except (pa.ArrowException, OSError) as error:
+    except pa.ArrowException as error:
         raise loss(part, f"{path} can't be read: {error}") from error
+    except OSError as error:
+        raise _failure(archive, manifest, part, file, error) from error
+
+
+def _failure(
+    archive: Archive, manifest: Manifest, part: ArchivedPart, file: ValueFile, error: OSError
+) -> FeatureStoreError:
+    """Tell damage from an outage: Arrow's errors of checksums are of the type of a network's."""
+    path = archive.path(manifest.folder, file.path)
+    with archive.translated_errors():
+        try:
+            found = archive.digest(manifest.folder, file.path)
+        except FileNotFoundError:
+            return loss(part, f"{path} is missing")
+    if found != (file.sha256, file.byte_count):
+        return loss(part, f"{path} can't be read: {error}")
+    return StoreUnavailable(f"{path}: {error}", hint="The file is sound; try again.")

@@ -5,14 +5,12 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Self
 
-import adbc_driver_manager
 import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from foundation.arrow_postgres import ArrowConnection, connect_arrow
-from foundation.errors import ContractViolation
+from foundation.arrow_postgres import ArrowConnection, connect_arrow, translated_errors
 from foundation.settings import Settings
 
 # Parallel and shared scans add up floats in an order that differs from run to run.
@@ -27,6 +25,7 @@ _TRANSACTION = (
 
 # Vectors may have thousands of numbers.
 _BYTES_PER_BATCH = 67_108_864
+_HINT = "`python -m feature_repo migrate` brings the tables up to date."
 _NO_QUERIES: Mapping[str, str] = MappingProxyType({})
 _NO_TABLES: Mapping[str, pa.Table] = MappingProxyType({})
 
@@ -70,11 +69,12 @@ class PostgresEngine:
             StoreUnavailable: PostgreSQL can't be reached.
         """
         with connect_arrow(settings) as connection, connection.cursor() as cursor:
-            for statement in _TRANSACTION:
-                cursor.execute(statement)
-            for name, rows in tables.items():
-                cursor.adbc_ingest(name, rows, mode="create", temporary=True)
-            cursor.execute("SET TRANSACTION READ ONLY")
+            with translated_errors("a transaction"):
+                for statement in _TRANSACTION:
+                    cursor.execute(statement)
+                for name, rows in tables.items():
+                    cursor.adbc_ingest(name, rows, mode="create", temporary=True)
+                cursor.execute("SET TRANSACTION READ ONLY")
             yield cls(connection, queries)
 
     def execute(self, expression: ir.Table) -> pa.Table:
@@ -82,19 +82,17 @@ class PostgresEngine:
         Return the rows of an expression.
 
         Raises:
-            ContractViolation: A table or column that the expression reads does not exist.
+            ContractViolation: PostgreSQL refuses it: a table or column that the expression reads
+                does not exist, for example.
+            StoreUnavailable: It took too long, or the connection broke.
         """
         statement = with_queries(str(ibis.to_sql(expression, dialect="postgres")), self._queries)
-        with self._connection.cursor() as cursor:
-            try:
-                cursor.execute(statement)
-                return cursor.fetch_arrow_table()
-            except adbc_driver_manager.ProgrammingError as error:
-                reason = str(error).partition("\n\nQuery was")[0]
-                raise ContractViolation(
-                    f"PostgreSQL refused the computation: {reason}",
-                    hint="`python -m feature_repo migrate` brings the tables up to date.",
-                ) from error
+        with (
+            self._connection.cursor() as cursor,
+            translated_errors("the computation", hint=_HINT),
+        ):
+            cursor.execute(statement)
+            return cursor.fetch_arrow_table()
 
     def read_table(self, table: ops.UnboundTable) -> pa.Table:
         """Return the rows of a table that an expression names, in the columns that it knows."""
@@ -107,8 +105,12 @@ class PostgresEngine:
         Args:
             query: SQL.
             rows_per_batch: About how many rows a table has; fewer, if they are large.
+
+        Raises:
+            ContractViolation: PostgreSQL refuses the query.
+            StoreUnavailable: It took too long, or the connection broke.
         """
-        with self._connection.cursor() as cursor:
+        with self._connection.cursor() as cursor, translated_errors("a query", hint=_HINT):
             cursor.execute(query)
             waiting: list[pa.RecordBatch] = []
             for batch in cursor.fetch_record_batch():

@@ -51,3 +51,14 @@ def test_a_connection_that_broke_is_an_outage(servers: Settings) -> None:
             cursor.execute("SELECT 1")
         other_cursor.execute("SELECT 1 AS one")
         assert other_cursor.fetch_arrow_table().to_pydict() == {"one": [1]}
+
+
+def test_a_connection_that_breaks_between_batches_is_an_outage(servers: Settings) -> None:
+    """Readers of batches have errors of their own, which don't say more."""
+    with connect_arrow(servers) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT repeat('x', 1000), CASE n WHEN 200000 THEN"
+            " pg_terminate_backend(pg_backend_pid()) END FROM generate_series(1, 200000) AS n"
+        )
+        with pytest.raises(StoreUnavailable), translated_errors("a query"):
+            list(cursor.fetch_record_batch())

@@ -23,6 +23,7 @@ from feature_repo.stores.partitions import keep_months, months
 from foundation.errors import StoreUnavailable
 from foundation.postgres import connect
 from foundation.settings import Settings
+from tests.integration.lock_waits import wait_until_it_waits
 from tests.integration.transformations import archiving_process
 from tests.integration.transformations.written import write_history
 from transformations.archives import verification
@@ -245,14 +246,6 @@ def test_storage_that_refuses_keeps_the_month(
     assert _rows(stored, HISTORY) == history
 
 
-def _wait_until_it_waits(settings: Settings, future: Future[Any]) -> None:
-    """Return once something waits for a lock, or has not waited for any."""
-    with connect(settings, autocommit=True) as connection:
-        while not future.done():
-            if connection.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
-                return
-
-
 def test_who_writes_meanwhile_waits_and_loses_nothing(stored: Settings, folder: Archive) -> None:
     """What comes while a month is archived is written to it afterwards."""
     with ThreadPoolExecutor(1) as pool:
@@ -261,7 +254,7 @@ def test_who_writes_meanwhile_waits_and_loses_nothing(stored: Settings, folder: 
         def write(_reference: str) -> None:
             if not writing:
                 writing.append(pool.submit(write_history, stored, POPULARITY, AT, a=0.99))
-                _wait_until_it_waits(stored, writing[0])
+                wait_until_it_waits(stored, writing[0])
 
         assert [state.dropped for state in _move(stored, folder, on_progress=write)] == [True]
         writing[0].result()
@@ -312,6 +305,6 @@ def test_who_begins_to_read_meanwhile_sees_the_month_once(
             connection.execute(f"ALTER TABLE feature_values DETACH PARTITION {MONTH}")
             connection.execute(f"DROP TABLE {MONTH}")
             reading = pool.submit(read)
-            _wait_until_it_waits(stored, reading)
+            wait_until_it_waits(stored, reading)
             record(connection, part)
         assert reading.result() == (False, 1)

@@ -12,6 +12,7 @@ from foundation.errors import ContractViolation
 from foundation.postgres import Connection
 
 AT = datetime(2026, 5, 31, 23, 30, tzinfo=UTC)
+TOO_LATE = datetime(9999, 12, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
@@ -77,6 +78,10 @@ def test_maps_and_vectors_are_pushed(feast_store: FeatureStore) -> None:
         ({"product_id": [None, "b"], "popularity_score": [0.5, 0.5]}, "1 rows lack"),
         ({"product_id": ["a", "a"], "popularity_score": [0.5, 0.6]}, "1 rows are of an entity"),
         ({"product_id": ["a"], "popularity_score": ["x"]}, "is no float"),
+        (
+            {"product_id": ["a"], "popularity_score": [0.5], "event_timestamp": [TOO_LATE]},
+            r"popularity_score==1\.0\.0: event_timestamp 9999-12-01.* is not before 9999-12-01",
+        ),
     ],
 )
 def test_bad_values_are_refused(
@@ -86,3 +91,16 @@ def test_bad_values_are_refused(
     with pytest.raises(ContractViolation, match=reason):
         _push(feast_store, "popularity_score_v1_0_0", _frame(**columns))
     assert postgres.execute("SELECT count(*) FROM feature_latest").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("at", [datetime(476, 9, 4, tzinfo=UTC), TOO_LATE - HOUR])
+def test_any_other_instant_has_a_month(
+    feast_store: FeatureStore, postgres: Connection, at: datetime
+) -> None:
+    """Whose name sorts as its time does."""
+    frame = _frame(product_id=["a"], popularity_score=[0.5], event_timestamp=[at])
+    _push(feast_store, "popularity_score_v1_0_0", frame)
+    row = postgres.execute('SELECT tableoid::regclass::text, "timestamp" FROM feature_values')
+    assert row.fetchone() == (f"feature_values_{at.year:04}_{at.month:02}", at)
+    postgres.execute(f"DROP TABLE feature_values_{at.year:04}_{at.month:02}")
+    postgres.commit()

@@ -1,8 +1,7 @@
 """Months of the history come when they are needed, and stay while they are written to."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from psycopg import errors
@@ -11,6 +10,7 @@ from feature_repo.registry.gather import gather_features
 from feature_repo.stores.partitions import keep_months, months
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
+from tests.integration.lock_waits import wait_until_it_waits
 from tests.integration.transformations.written import write_history
 
 POPULARITY = next(f for f in gather_features() if f.reference == "popularity_score==1.0.0")
@@ -29,12 +29,6 @@ def without_old_month(postgres: Connection) -> Connection:
     return postgres
 
 
-def _wait_until_it_waits(connection: Connection, future: Future[Any]) -> None:
-    while not future.done():
-        if connection.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
-            return
-
-
 def test_a_new_month_makes_nobody_wait(settings: Settings, without_old_month: Connection) -> None:
     """Neither who reads the history nor who writes to it; only who creates the same month."""
     write_history(settings, POPULARITY, NOW, a=0.1)
@@ -44,7 +38,7 @@ def test_a_new_month_makes_nobody_wait(settings: Settings, without_old_month: Co
         keep_months(first, [OLD])
         write_history(settings, POPULARITY, NOW + HOUR, a=0.2)
         second = pool.submit(write_history, settings, POPULARITY, OLD, a=0.3)
-        _wait_until_it_waits(without_old_month, second)
+        wait_until_it_waits(settings, second)
         assert not second.done()
         first.commit()
         second.result()
@@ -73,3 +67,16 @@ def test_a_month_that_is_written_to_is_not_dropped(
         without_old_month.execute("SET LOCAL lock_timeout = '1s'")
         with pytest.raises(errors.LockNotAvailable):
             without_old_month.execute(f"ALTER TABLE feature_values DETACH PARTITION {MONTH}")
+
+
+def test_another_schema_has_months_of_its_own(postgres: Connection) -> None:
+    """Another store's in one database, or a copy of the tables."""
+    before = months(postgres)
+    postgres.execute("CREATE SCHEMA another")
+    postgres.execute("CREATE TABLE another.feature_values (n int) PARTITION BY RANGE (n)")
+    postgres.execute(
+        "CREATE TABLE another.few PARTITION OF another.feature_values FOR VALUES FROM (1) TO (2)"
+    )
+    found = months(postgres)
+    postgres.rollback()
+    assert found == before

@@ -1,7 +1,8 @@
 """What retired versions leave behind is removed, once they can't come back."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import redis
@@ -17,15 +18,20 @@ from feature_repo.registry.views import feature_view
 from feature_repo.stores import retirement
 from feature_repo.stores.feature_use import ADD_REQUESTS, requests_since
 from feature_repo.stores.keys import redis_keys
+from feature_repo.stores.partitions import month_of
 from feature_repo.stores.stored_versions import stored_references
 from foundation import clock
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
 from tests.histories import Written, store
+from tests.integration.lock_waits import wait_until_it_waits
+from tests.integration.transformations.written import write_history
 
 FEATURES = {feature.reference: feature for feature in gather_features()}
 OLD, KEPT = FEATURES["popularity_score==1.0.0"], FEATURES["popularity_score==1.1.0"]
 DAY = timedelta(days=1)
+# A month that no other test has values of.
+LONG_AGO = datetime(2019, 5, 1, tzinfo=UTC)
 
 
 NOW = clock.now()
@@ -105,6 +111,23 @@ def test_what_was_stopped_goes_on(filled: Settings) -> None:
         retirement.remove_values(filled, OLD.reference, on_progress=stop_in_the_second)
     assert left(filled)[OLD.version] == 2_002 - sum(steps)
     assert retirement.remove_values(filled, OLD.reference).offline == 2_002 - sum(steps)
+
+
+def test_a_month_that_is_being_archived_is_waited_for(filled: Settings) -> None:
+    """By nobody who could keep it from being dropped; once it is, there is nothing to remove."""
+    write_history(filled, OLD, LONG_AGO, a=0.1)
+    month = month_of(LONG_AGO).name
+    with ThreadPoolExecutor(1) as pool, connect(filled) as archiving:
+        archiving.execute(f"LOCK TABLE {month} IN SHARE MODE")
+        removing = pool.submit(retirement.remove_values, filled, OLD.reference)
+        wait_until_it_waits(filled, removing)
+        assert not removing.done()
+        archiving.execute("SET LOCAL lock_timeout = '1s'")
+        archiving.execute(f"ALTER TABLE feature_values DETACH PARTITION {month}")
+        archiving.execute(f"DROP TABLE {month}")
+        archiving.commit()
+        assert removing.result().offline == 2_003
+    assert left(filled) == {KEPT.version: 1}
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from foundation.errors import ConfigurationError, ContractViolation
+from foundation.errors import ConfigurationError, ContractViolation, StoreUnavailable
 from foundation.settings import Settings
 from tests.integration.transformations.engines.conftest import (
     AS_OF,
@@ -17,6 +17,7 @@ from tests.integration.transformations.engines.conftest import (
     generated_shop,
     store,
 )
+from transformations.engines.postgres import PostgresEngine
 from transformations.engines.selection import open_engine
 from transformations.engines.sources import Sources
 from transformations.source_tables import source_table
@@ -89,6 +90,41 @@ def test_unknown_tables_are_refused(settings: Settings, tmp_path: Path, engine: 
         pytest.raises(ContractViolation, match="nothing"),
     ):
         opened.execute(NOTHING)
+
+
+@pytest.mark.parametrize("rows", [1, 200_000])
+def test_a_connection_that_breaks_is_an_outage(settings: Settings, rows: int) -> None:
+    """Before the first row, or after many; not an error of the driver's."""
+    dying = f"""
+    SELECT repeat('x', 1000) AS x, CASE WHEN n = {rows} THEN pg_terminate_backend(pg_backend_pid())
+    END AS y FROM generate_series(1, {rows}) AS n
+    """  # noqa: S608 - our own SQL
+    queries = {NOTHING.get_name(): dying}
+    with (
+        PostgresEngine.open(settings, queries) as engine,
+        pytest.raises(StoreUnavailable, match="PostgreSQL: "),
+    ):
+        engine.execute(NOTHING.order_by("x"))
+    with (
+        PostgresEngine.open(settings) as engine,
+        pytest.raises(StoreUnavailable, match="PostgreSQL: "),
+    ):
+        list(engine.stream(dying, rows_per_batch=100))
+
+
+def test_what_postgresql_refuses_to_stream_is_no_outage(settings: Settings) -> None:
+    """Nor is a table that it can't make."""
+    with (
+        PostgresEngine.open(settings) as engine,
+        pytest.raises(ContractViolation, match=r"refused a query.*nowhere"),
+    ):
+        list(engine.stream("SELECT * FROM nowhere", rows_per_batch=100))
+    twice = pa.Table.from_arrays([pa.array([1]), pa.array([1])], names=["x", "x"])
+    with (
+        pytest.raises(ContractViolation, match="refused a transaction"),
+        PostgresEngine.open(settings, tables={"twice": twice}),
+    ):
+        pass
 
 
 @pytest.mark.usefixtures("java")
