@@ -21,12 +21,14 @@ class SettingsUrlPlugin(CreateEnginePlugin):
     def __init__(self, url: URL, kwargs: dict[str, Any]) -> None:
         super().__init__(url, kwargs)
         self._drivername = url.drivername
+        # Once: Feast connects for each table that it reads, and settings take longer than that.
+        self._settings = load_settings()
         # Feast never closes its engines, and its server forks: a pool would leak connections, and
         # share them between processes.
         kwargs["poolclass"] = NullPool
-        kwargs["creator"] = lambda: registry_connection(load_settings())
+        kwargs["creator"] = lambda: registry_connection(self._settings)
 
     def update_url(self, url: URL) -> URL:  # noqa: ARG002 - SQLAlchemy's signature
         """Return the URL to connect to."""
-        postgres_url = resolve_endpoints(load_settings()).postgres_url
+        postgres_url = resolve_endpoints(self._settings).postgres_url
         return make_url(postgres_url.get_secret_value()).set(drivername=self._drivername)
