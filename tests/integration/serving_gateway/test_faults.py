@@ -130,22 +130,29 @@ def test_a_full_redis_serves_on(stage: Stage, settings: Settings, valkey: redis.
 
 def test_a_postgresql_without_connections_costs_no_answer(stage: Stage, settings: Settings) -> None:
     """Others have them all; the gateway's own are ended, and it gets no new one."""
-    with contextlib.ExitStack() as taken:
-        killer = taken.enter_context(connect(settings, autocommit=True))
+    with contextlib.ExitStack() as stack:
+        killer = stack.enter_context(connect(settings, autocommit=True))
+        taken = [killer.info.backend_pid]
 
-        def take_all() -> bool:
+        def take_all() -> None:
             killer.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE query LIKE '%%feature_latest%%' AND pid <> pg_backend_pid()"
+                "WHERE backend_type = 'client backend' AND pid <> ALL(%s)",
+                (taken,),
             )
             with contextlib.suppress(StoreUnavailable):
                 while True:
-                    taken.enter_context(_one_more(settings))
+                    connection = stack.enter_context(connect(settings))
+                    taken.append(connection.info.backend_pid)
+
+        def are_gone() -> bool:
+            take_all()
             return load.degraded >= ENOUGH
 
+        take_all()  # while the gateway is in no hurry to have one of those that become free
         with stage.under_load() as load:
-            eventually(take_all)
-            taken.close()
+            eventually(are_gone)
+            stack.close()
     assert load.wrong == []
 
 
@@ -166,13 +173,6 @@ def _postgres_processes(settings: Settings) -> list[int]:
     postmaster = (settings.data_dir / "postgres" / "postmaster.pid").read_text().split()[0]
     children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
     return [int(process_id) for process_id in (postmaster, *children)]
-
-
-@contextlib.contextmanager
-def _one_more(settings: Settings) -> Iterator[None]:
-    """Hold a connection until the block ends."""
-    with connect(settings):
-        yield
 
 
 def test_a_gateway_starts_without_its_stores(applied: Settings) -> None:
