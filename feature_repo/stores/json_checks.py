@@ -19,7 +19,7 @@ def unsound_rows(feature: FeatureVersion, texts: Sequence[bytes | None]) -> list
         feature: Whose values they should be.
         texts: None where there is no value.
     """
-    present = [t for t in texts if t is not None] if None in texts else cast("list[bytes]", texts)
+    present = _present(texts)
     if not present or _are_sound(feature, present):
         return []
     return [
@@ -31,11 +31,17 @@ def unsound_rows(feature: FeatureVersion, texts: Sequence[bytes | None]) -> list
 
 def are_floats(texts: Sequence[bytes | None]) -> bool:
     """Tell, at once, whether texts of any features that are numbers are; None is no matter."""
-    present = [t for t in texts if t is not None] if None in texts else cast("list[bytes]", texts)
+    present = _present(texts)
     try:
         return not present or _are_numbers(present)
     except orjson.JSONDecodeError:
         return False
+
+
+def _present(texts: Sequence[bytes | None]) -> Sequence[bytes]:
+    if None in texts:
+        return [text for text in texts if text is not None]
+    return cast("Sequence[bytes]", texts)
 
 
 def _are_sound(feature: FeatureVersion, texts: Sequence[bytes]) -> bool:
