@@ -9,6 +9,8 @@ import typer
 from rich.table import Table
 
 from feature_repo.registry.catalog import read_catalog
+from feature_repo.registry.inventory import Inventory
+from feature_repo.registry.lineage_graph import lineage_graph
 from feature_repo.registry.standing import Standing, standing
 from feature_repo.registry.tables import feature_table
 from feature_repo.stores.latest_facts import QUANTILES, LatestFacts, latest_facts
@@ -36,12 +38,14 @@ def show(
     catalog, settings = read_catalog(), load_settings()
     versions = catalog.versions(feature_name)
     rules = rules_by_version(settings.serving_rules, catalog.features, now=clock.now()) or {}
-    pages = {}
+    graph, inventory, pages = lineage_graph(catalog), Inventory.of_catalog(catalog), {}
     with connect(settings) as connection:
         runs = last_runs(connection, versions)
         for feature in versions:
             latest = latest_facts(connection, feature)
-            stands = standing(catalog, feature, rules=rules, newest=latest.newest, now=clock.now())
+            stands = standing(
+                feature, graph, inventory, rules=rules, newest=latest.newest, now=clock.now()
+            )
             pages[feature.version] = _page(stands, runs[feature.reference], latest)
     if as_json:
         told = [v.model_dump(mode="json") | {"facts": pages[v.version]} for v in versions]

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from feature_repo.registry.catalog import Catalog
 from feature_repo.registry.inventory import Consumer, Inventory, consumers_of
 from feature_repo.registry.lifecycle import is_past_sunset
-from feature_repo.registry.lineage_graph import Direction, around, lineage_graph
+from feature_repo.registry.lineage_graph import Direction, Graph, around
 from feature_repo.registry.metadata import FeatureVersion
 
 
@@ -32,8 +31,9 @@ class Standing:
 
 
 def standing(
-    catalog: Catalog,
     feature: FeatureVersion,
+    graph: Graph,
+    inventory: Inventory,
     *,
     rules: Mapping[str, Sequence[str]],
     newest: datetime | None,
@@ -43,18 +43,19 @@ def standing(
     Return how a feature version stands.
 
     Args:
-        catalog: What is deployed.
-        feature: Of it.
+        feature: Which.
+        graph: Of what is deployed.
+        inventory: The same, as a list.
         rules: By reference, the serving rules that rely on it.
         newest: Event timestamp of its newest value; None if it has none.
         now: Current instant.
     """
-    made_from = around(lineage_graph(catalog), feature.reference, direction=Direction.UP).nodes
+    made_from = around(graph, feature.reference, direction=Direction.UP).nodes
     age = None if newest is None else (now - newest).total_seconds()
     return Standing(
         is_past_sunset(feature, now=now),
         [name for name in made_from if name != feature.reference],
-        consumers_of(feature.reference, Inventory.of_catalog(catalog), rules),
+        consumers_of(feature.reference, inventory, rules),
         age,
         None if age is None else age <= feature.staleness_tolerance.total_seconds(),
     )

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from feature_repo.registry.inventory import Inventory
+from feature_repo.registry.lineage_graph import lineage_graph
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.registry.search import Search, matching
 from feature_repo.registry.serving_rules import reliance
@@ -151,14 +153,16 @@ async def show_facts(request: Request, feature_name: _FeatureName) -> FactsRespo
         read_last_runs(resources.pool, versions), read_last_published(resources.pool, versions)
     )
     rules = reliance(resources.rules.current, catalog.features, now=now)
+    graph, inventory = lineage_graph(catalog), Inventory.of_catalog(catalog)
     return FactsResponse(
         feature_name=feature_name,
         versions=[
             _version_facts(
                 feature,
                 standing(
-                    catalog,
                     feature,
+                    graph,
+                    inventory,
                     rules=rules,
                     newest=published.get(feature.reference, {}).get("as_of"),
                     now=now,
