@@ -1,7 +1,6 @@
 """Commands in Redis' protocol (RESP), packed for many keys at once; pure."""
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple, Self
 
 import hiredis
@@ -46,16 +45,20 @@ def mget_command(keys: Sequence[Keys]) -> bytes:
 
     Of many it never makes the keys themselves: that takes twice as long.
     """
-    count = sum(len(each.middles) for each in keys)
+    count = sum([len(each.middles) for each in keys])
     if count < _MANY_KEYS:
-        return command("MGET", *chain.from_iterable(each.spelt_out() for each in keys))
-    return b"*%d\r\n$4\r\nMGET\r\n%b" % (1 + count, "".join(map(_words, keys)).encode())
+        spelt_out = [f"{before}{m}{after}" for before, middles, after in keys for m in middles]
+        return command("MGET", *spelt_out)
+    # Features of the same entities have the same middles.
+    shared = {id(each.middles): each.middles for each in keys}
+    lengths = {key: _byte_lengths(middles) for key, middles in shared.items()}
+    words = "".join([_words(each, lengths[id(each.middles)]) for each in keys])
+    return b"*%d\r\n$4\r\nMGET\r\n%b" % (1 + count, words.encode())
 
 
-def _words(keys: Keys) -> str:
+def _words(keys: Keys, lengths: Sequence[int]) -> str:
     """Return keys as words of a command: the length of each in bytes, and the key."""
     before, middles, after = keys
-    lengths = _byte_lengths(middles)
     around = len(before.encode()) + len(after.encode())
     starts = {length: f"${around + length}\r\n{before}" for length in set(lengths)}
     words = [f"{after}\r\n"] * (3 * len(middles))

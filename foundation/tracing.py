@@ -26,16 +26,16 @@ _WAITING_SPANS = 8_192
 class Span(Protocol):
     """What is known of something that takes time."""
 
-    def note(self, attributes: Attributes) -> None:
-        """Add to what is known of it."""
+    def note(self, describe: Callable[[], Attributes]) -> None:
+        """Add to what is known of it; if nobody records it, nobody is called."""
         ...
 
 
 class _Nothing:
     """Of what nobody wants to know; enters and leaves as often as it likes."""
 
-    def note(self, attributes: Attributes) -> None:
-        """Forget it."""
+    def note(self, describe: Callable[[], Attributes]) -> None:
+        """Do not even ask."""
 
     def __enter__(self) -> Span:
         return self
@@ -48,8 +48,8 @@ class _Recorded:
     def __init__(self, span: Any) -> None:  # noqa: ANN401 - OpenTelemetry may not be installed
         self._span = span
 
-    def note(self, attributes: Attributes) -> None:
-        self._span.set_attributes(attributes)
+    def note(self, describe: Callable[[], Attributes]) -> None:
+        self._span.set_attributes(describe())
 
 
 _NOTHING = _Nothing()

@@ -23,35 +23,21 @@ class Answer:
 
     Attributes:
         reading: Its columns, a feature each.
-        variants: The user's variant of each experiment that decided on a version.
         read_at: When.
     """
 
     reading: Reading
-    variants: Mapping[str, str]
     read_at: datetime
-
-    @property
-    def features(self) -> list[FeatureVersion]:
-        """The feature versions that were served."""
-        return [collected.column.feature for collected in self.reading.columns]
-
-    @property
-    def deprecated(self) -> list[FeatureVersion]:
-        """Those of them that should not be used any more."""
-        return self.reading.deprecated
 
     def summary(self) -> bytes:
         """Return what every answer says of its values, as the inside of a JSON object."""
         reading = self.reading
         told = {
-            "versions": {feature.feature_name: feature.version for feature in self.features},
             "counts": reading.counts,
             "stale": reading.stale_count,
             "degraded": reading.is_degraded,
-            "experiments": self.variants,
         }
-        return orjson.dumps(told)[1:-1]
+        return b"%b,%b" % (reading.selection.told, orjson.dumps(told)[1:-1])
 
 
 @dataclass(frozen=True)
@@ -74,7 +60,7 @@ class EntityAnswer(Answer):
         return self._spliced([origins(c, now=self.read_at) for c in self.reading.columns])
 
     def _spliced(self, columns: Sequence[Sequence[bytes]]) -> bytes:
-        template = b"%b:{" + _fields(self.features) + b"}"
+        template = b"%b:{" + self.reading.selection.fields + b"}"
         rows = _filled(template, [list(map(orjson.dumps, self.entity_ids)), *columns])
         return b"{" + b",".join(rows) + b"}"
 
@@ -99,7 +85,7 @@ class RowAnswer(Answer):
         return self._spliced([origins(c, now=self.read_at) for c in self.reading.columns])
 
     def _spliced(self, columns: Sequence[Sequence[bytes]]) -> bytes:
-        template = b'{"product_id":%b,' + _fields(self.features) + b"}"
+        template = b'{"product_id":%b,' + self.reading.selection.fields + b"}"
         wide = [
             texts if _is_per_product(collected) else [texts[0]] * len(self.product_ids)
             for collected, texts in zip(self.reading.columns, columns, strict=True)
@@ -150,7 +136,3 @@ def _filled(template: bytes, columns: Sequence[Sequence[bytes]]) -> Iterator[byt
         parts += [column, repeat(text, count)]
     # Twice as fast as `template % row`.
     return map(b"".join, zip(*parts, strict=True))
-
-
-def _fields(features: Sequence[FeatureVersion]) -> bytes:
-    return ",".join(f'"{feature.feature_name}":%b' for feature in features).encode()

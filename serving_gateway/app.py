@@ -8,7 +8,8 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
 
-from feature_repo.registry.catalog import Catalog, read_catalog
+from feature_repo.registry.catalog import Catalog
+from feature_repo.registry.catalog_reader import CatalogReader
 from foundation.settings import Settings
 from foundation.tracing import traced
 from serving_gateway.api import administration, feast, features, lineage, operations, problems
@@ -49,7 +50,7 @@ Errors are problem documents that say what to change. Every answer has an `X-Req
 def create_app(
     settings: Settings,
     *,
-    catalog_reader: Callable[[], Catalog] = read_catalog,
+    catalog_reader: Callable[[], Catalog] | None = None,
     instruments: Instruments | None = None,
 ) -> FastAPI:
     """
@@ -57,7 +58,7 @@ def create_app(
 
     Args:
         settings: Where Redis is, and the limits.
-        catalog_reader: Reads the catalog.
+        catalog_reader: Reads the catalog; None for Feast's registry.
         instruments: What it records its metrics with; None for metrics of one process.
     """
     instruments = instruments or Instruments()
@@ -72,7 +73,7 @@ def create_app(
             if authenticator is not None:
                 await stack.enter_async_context(authenticator.running())
                 await stack.enter_async_context(refusals.recording(authenticator))
-            opening = open_resources(settings, instruments, catalog_reader)
+            opening = open_resources(settings, instruments, catalog_reader or CatalogReader())
             app.state.resources = await stack.enter_async_context(opening)
             _favour_requests()
             stack.enter_context(departure.heeding_signals())

@@ -77,6 +77,21 @@ def escaped(values: Sequence[str]) -> Sequence[str]:
     return list(map(escape, values)) if needs_escape else values
 
 
+def columns_of(features: Sequence[FeatureVersion], entity_ids: Sequence[str]) -> list[Column]:
+    """
+    Return the columns of features of the same entities, whose ids are as callers write them.
+
+    Raises:
+        ContractViolation: As of `canonical_ids`.
+    """
+    # Ids of one part are the same for all features, and those of most.
+    single = escaped(entity_ids)
+    return [
+        Column(f, single if len(f.join_keys) == 1 else canonical_ids(f, entity_ids))
+        for f in features
+    ]
+
+
 def canonical_ids(feature: FeatureVersion, entity_ids: Sequence[str]) -> Sequence[str]:
     """
     Return ids as stores know them, from ids as callers write them.

@@ -17,7 +17,7 @@ from foundation.settings import Settings
 from serving_gateway.journal import Entry, Journal
 from serving_gateway.log_digest import LogDigest
 from serving_gateway.metric_registry import MetricRegistry
-from serving_gateway.version_choice import Exposure
+from serving_gateway.selection import Exposure
 
 # A user who stays is recorded once an hour, by each process.
 _SECONDS_BETWEEN_RECORDS = 3_600.0

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
@@ -10,16 +11,16 @@ from feature_repo.registry.metadata import FeatureVersion
 from foundation import clock
 from foundation.errors import LimitExceeded
 from foundation.settings import Settings
-from foundation.tracing import span
+from foundation.tracing import Attributes, span
 from serving_gateway.answers import Answer, EntityAnswer, RowAnswer
 from serving_gateway.candidates import Candidates, row_columns
 from serving_gateway.catalog_cache import CatalogCache
-from serving_gateway.columns import Column, canonical_ids
+from serving_gateway.columns import Column, columns_of
 from serving_gateway.deadline import NO_DEADLINE, Deadline
 from serving_gateway.defaults import Defaults
 from serving_gateway.exposures import Exposures
 from serving_gateway.loop_lag import LoopLag
-from serving_gateway.reading import Reading
+from serving_gateway.reading import CollectedColumn, Reading
 from serving_gateway.tiers import Tier
 from serving_gateway.version_choice import VersionChoice, Wish
 
@@ -133,12 +134,13 @@ class FeatureStore:
             ContractViolation: An id has the wrong number of parts.
         """
         self._check_limits(entities=len(entity_ids), features=len(feature_names))
-        resolved = self._versions.resolve(dict.fromkeys(feature_names), wish)
+        selection = self._versions.resolve(feature_names, wish)
         distinct = list(dict.fromkeys(entity_ids))
-        columns = [Column(f, canonical_ids(f, distinct)) for f in resolved.features]
-        reading = await self._collect(columns, is_timed=is_timed, deadline=deadline)
-        self._exposures.note(wish.user_id, resolved.exposures)
-        return EntityAnswer(reading, resolved.variants, clock.now(), distinct)
+        columns = columns_of(selection.features, distinct)
+        reading = Reading.of(columns, selection)
+        await self._collect(reading, is_timed=is_timed, deadline=deadline)
+        self._exposures.note(wish.user_id, selection.exposures)
+        return EntityAnswer(reading, clock.now(), distinct)
 
     async def read_service(
         self,
@@ -169,12 +171,13 @@ class FeatureStore:
         """
         self._check_limits(entities=len(candidates.product_ids), features=0)
         declared = self._catalog.current.service(service_name)
-        resolved = self._versions.resolve(declared, wish, declared=declared)
+        selection = self._versions.resolve(declared, wish, declared=declared)
         distinct = list(dict.fromkeys(candidates.product_ids))
-        columns = row_columns(resolved.features, distinct, candidates)
-        reading = await self._collect(columns, is_timed=is_timed, deadline=deadline)
-        self._exposures.note(wish.user_id, resolved.exposures)
-        return RowAnswer(reading, resolved.variants, clock.now(), distinct)
+        columns = row_columns(selection.features, distinct, candidates)
+        reading = Reading.of(columns, selection)
+        await self._collect(reading, is_timed=is_timed, deadline=deadline)
+        self._exposures.note(wish.user_id, selection.exposures)
+        return RowAnswer(reading, clock.now(), distinct)
 
     async def read_columns(
         self,
@@ -198,29 +201,29 @@ class FeatureStore:
             LimitExceeded: More rows or columns than a request may have entities or features.
         """
         self._check_limits(entities=row_count, features=len(columns))
-        reading = await self._collect(columns, is_timed=True, deadline=deadline, missing=missing)
-        return Answer(reading, {}, clock.now())
+        reading = Reading.of(columns)
+        await self._collect(reading, is_timed=True, deadline=deadline, missing=missing)
+        return Answer(reading, clock.now())
 
     async def _collect(
         self,
-        columns: Sequence[Column],
+        reading: Reading,
         *,
         is_timed: bool,
         deadline: Deadline,
         missing: bytes | None = None,
-    ) -> Reading:
+    ) -> None:
         """Ask tier after tier for what is missing still, and fill the rest with defaults."""
         if deadline is NO_DEADLINE:
             deadline = Deadline(self._settings.request_timeout_seconds + self._lag.seconds)
         takers = [observer for observer in self._observers if observer.takes()]
         is_timed = is_timed or any(observer.needs_times for observer in takers)
-        reading = Reading.of(columns)
         for tier in self._tiers:
             wanted = reading.missing(tier.serves)
             if not wanted:
                 continue
             with span(tier.name) as traced_read:
-                traced_read.note({"feature_store.values": sum(len(c.missing) for c in wanted)})
+                traced_read.note(partial(_size, wanted))
                 started = time.perf_counter()
                 asked = [c.column.only(c.missing) for c in wanted]
                 found = await tier.read(asked, is_timed=is_timed, deadline=deadline)
@@ -229,7 +232,6 @@ class FeatureStore:
         reading.fill(self._defaults.text if missing is None else lambda _: missing)
         for observer in takers:
             observer.offer(reading)
-        return reading
 
     def _check_limits(self, *, entities: int, features: int) -> None:
         for what, count, limit in (
@@ -241,3 +243,7 @@ class FeatureStore:
                     f"the request asks for {count} {what}, {limit} are allowed",
                     hint=f"Split it into requests of at most {limit} {what}.",
                 )
+
+
+def _size(wanted: Sequence[CollectedColumn]) -> Attributes:
+    return {"feature_store.values": sum(len(collected.missing) for collected in wanted)}

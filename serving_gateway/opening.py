@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable
 
 import structlog
 
-from feature_repo.registry.catalog import Catalog, read_catalog
+from feature_repo.registry.catalog import Catalog
+from feature_repo.registry.catalog_reader import CatalogReader
 from foundation.errors import DefinitionError
 from foundation.postgres import connection_pool
 from foundation.redis import connect_async
@@ -42,7 +43,7 @@ async def open_feature_store(settings: Settings | None = None) -> AsyncIterator[
     Raises:
         ConfigurationError: A setting, or the file of serving rules, is wrong.
     """
-    opened = open_resources(settings or load_settings(), Instruments(), read_catalog)
+    opened = open_resources(settings or load_settings(), Instruments(), CatalogReader())
     async with opened as resources:
         yield resources.store
 

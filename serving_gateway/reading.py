@@ -1,6 +1,5 @@
 """The values of a request as they come together, tier by tier; pure."""
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,12 +7,14 @@ from typing import NamedTuple, cast
 
 import orjson
 
-from feature_repo.registry.metadata import FeatureVersion, Status
+from feature_repo.registry.metadata import FeatureVersion
 from serving_gateway.columns import Column, Found
+from serving_gateway.selection import Selection
 
 DEFAULT = "default"
 # A default, too, but nobody was asked: the request does not say for which user or query.
 NOT_ASKED = "not_asked"
+_NO_ROWS: frozenset[int] = frozenset()
 
 
 class Part(NamedTuple):
@@ -33,31 +34,35 @@ class Part(NamedTuple):
     stale_rows: frozenset[int]
 
 
-@dataclass(slots=True)
 class CollectedColumn:
     """
     A column, and what has been found of it.
+
+    Args:
+        column: What is wanted.
 
     Attributes:
         column: What is wanted.
         texts: JSON texts of the values, None where there is none yet.
         missing: Rows without a value.
         parts: Who served what.
+        stale_count: Number of values that are older than tolerated.
         is_unavailable: Whether a tier that might have had values could not answer.
     """
 
-    column: Column
-    texts: list[bytes | None] = field(init=False)
-    missing: Sequence[int] = field(init=False)
-    parts: list[Part] = field(default_factory=list)
-    is_unavailable: bool = False
+    __slots__ = ("column", "is_unavailable", "missing", "parts", "stale_count", "texts")
 
-    def __post_init__(self) -> None:
-        self.texts = [None] * len(self.column.entity_ids)
-        self.missing = range(len(self.texts))
+    def __init__(self, column: Column) -> None:
+        count = len(column.entity_ids)
+        self.column = column
+        self.texts: list[bytes | None] = [None] * count
+        self.missing: Sequence[int] = range(count)
+        self.parts: list[Part] = []
+        self.stale_count = 0
+        self.is_unavailable = False
 
-    def take(self, tier: str, found: Found, *, now: datetime) -> None:
-        """Put what a tier has of the missing rows in its place."""
+    def take(self, tier: str, found: Found, *, now: datetime) -> int:
+        """Put what a tier has of the missing rows in its place; return how much that is."""
         self.is_unavailable |= found.is_unavailable
         asked = self.missing
         # No JSON text is empty; to look for None would take four times as long.
@@ -74,7 +79,10 @@ class CollectedColumn:
                 if text is not None:
                     self.texts[row] = text
         if rows:
-            self.parts.append(_part(tier, self.column.feature, asked, rows, found, now))
+            part = _part(tier, self.column.feature, asked, rows, found, now)
+            self.parts.append(part)
+            self.stale_count += len(part.stale_rows)
+        return len(rows)
 
     def fill(self, text: bytes) -> None:
         """Put a default in place of all that is missing."""
@@ -83,13 +91,8 @@ class CollectedColumn:
             self.texts[row] = text
         if rows:
             tier = DEFAULT if self.column.is_known else NOT_ASKED
-            self.parts.append(Part(tier, rows, None, frozenset()))
+            self.parts.append(Part(tier, rows, None, _NO_ROWS))
         self.missing = ()
-
-    @property
-    def stale_count(self) -> int:
-        """Number of values that are older than tolerated."""
-        return sum(len(part.stale_rows) for part in self.parts)
 
     def value_texts(self) -> Sequence[bytes]:
         """Return the JSON texts of all values, once nothing is missing."""
@@ -124,18 +127,22 @@ class Reading:
 
     Attributes:
         columns: They.
+        selection: Their versions.
         reads: What each tier was asked for, in their order.
         filled: The columns that defaults stand in.
     """
 
     columns: Sequence[CollectedColumn]
+    selection: Selection
     reads: list[TierRead] = field(default_factory=list)
     filled: list[CollectedColumn] = field(default_factory=list)
 
     @classmethod
-    def of(cls, columns: Sequence[Column]) -> "Reading":
-        """Return the reading of columns of which nothing has been found."""
-        return cls([CollectedColumn(column) for column in columns])
+    def of(cls, columns: Sequence[Column], selection: Selection | None = None) -> "Reading":
+        """Return the reading of columns, of a selection if of one, of which nothing is found."""
+        if selection is None:
+            selection = Selection([column.feature for column in columns])
+        return cls([CollectedColumn(column) for column in columns], selection)
 
     def missing(self, serves: Callable[[FeatureVersion], bool]) -> list[CollectedColumn]:
         """Return the columns with missing rows that somebody serves."""
@@ -153,14 +160,12 @@ class Reading:
         now: datetime,
     ) -> None:
         """Put what a tier has of some columns in its place."""
-        before = [len(collected.missing) for collected in asked]
-        is_timed = False
+        had, missing, is_timed = [], [], False
         for collected, part in zip(asked, found, strict=True):
-            collected.take(tier, part, now=now)
+            had.append(collected.take(tier, part, now=now))
+            missing.append(len(collected.missing))
             is_timed = is_timed or part.timestamps is not None
-        after = [len(collected.missing) for collected in asked]
-        had = list(map(operator.sub, before, after))
-        self.reads.append(TierRead(tier, seconds, asked, had, after, is_timed))
+        self.reads.append(TierRead(tier, seconds, asked, had, missing, is_timed))
 
     def fill(self, text_of: Callable[[FeatureVersion], bytes]) -> None:
         """Put defaults in place of all that is missing."""
@@ -168,12 +173,6 @@ class Reading:
             if collected.missing:
                 collected.fill(text_of(collected.column.feature))
                 self.filled.append(collected)
-
-    @property
-    def deprecated(self) -> list[FeatureVersion]:
-        """The versions that should not be used any more."""
-        features = [collected.column.feature for collected in self.columns]
-        return [feature for feature in features if feature.status is Status.DEPRECATED]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -232,7 +231,7 @@ def _part(
     now: datetime,
 ) -> Part:
     if found.timestamps is None:
-        return Part(tier, rows, None, frozenset())
+        return Part(tier, rows, None, _NO_ROWS)
     times = found.timestamps
     if len(rows) < len(asked):
         at = dict(zip(asked, times, strict=True))

@@ -85,7 +85,7 @@ class ReadingInstruments:
                 self._not_asked.labels(*labels).inc(len(part.rows))
             else:
                 self._defaults.add((*labels, part.tier), len(part.rows))
-        for feature in reading.deprecated:
+        for feature in reading.selection.deprecated:
             self._deprecated.labels(feature.feature_name, feature.version).inc()
 
     def _note_ages(self, read: TierRead) -> None:

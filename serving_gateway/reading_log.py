@@ -28,7 +28,7 @@ class ReadingLog:
         for read in reading.reads:
             if any(read.missing):
                 self._note_misses(read)
-        for feature in reading.deprecated:
+        for feature in reading.selection.deprecated:
             caller = structlog.contextvars.get_contextvars().get("caller", "unknown")
             self._digest.add(
                 "deprecated_version_served", feature=feature.reference, caller=str(caller)

@@ -37,8 +37,7 @@ class UseLedger:
 
     def offer(self, reading: Reading) -> None:
         """Count a request."""
-        for collected in reading.columns:
-            feature = collected.column.feature
+        for feature in reading.selection.features:
             self._counts[feature.feature_name, feature.version] += 1
 
     async def flush(self) -> None:

@@ -1,6 +1,7 @@
 """Resolve, once a request, which version of each feature is served."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -12,8 +13,13 @@ from foundation.errors import UnknownVersion, VersionNotServed
 from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.log_digest import LogDigest
 from serving_gateway.rules_cache import RulesCache
+from serving_gateway.selection import Exposure, Selection
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+# Callers ask for the same few over and over; what they make up must not pile up.
+_KEPT_SELECTIONS = 1_024
+
+_Items = tuple[tuple[str, str], ...]
 
 
 class Wish(NamedTuple):
@@ -31,37 +37,19 @@ class Wish(NamedTuple):
     user_id: str | None = None
 
 
-class Exposure(NamedTuple):
+class _Known(NamedTuple):
     """
-    An experiment that decided what is served.
+    What is served to those who are in no experiment, once it has been found out.
 
     Attributes:
-        assignment: The user's place in it.
-        features: The versions that are served because of it.
+        catalog: By what catalog.
+        choice: By what rules.
+        select: Finds it out, or remembers it.
     """
 
-    assignment: Assignment
-    features: Sequence[FeatureVersion]
-
-
-class Resolved(NamedTuple):
-    """
-    What is served.
-
-    Attributes:
-        features: One version a feature, in the order of the request.
-        exposures: The experiments that decided on any of them.
-    """
-
-    features: Sequence[FeatureVersion]
-    exposures: Sequence[Exposure]
-
-    @property
-    def variants(self) -> Mapping[str, str]:
-        """The user's variant of each experiment that decided."""
-        if not self.exposures:
-            return {}
-        return {e.assignment.experiment: e.assignment.variant for e in self.exposures}
+    catalog: Catalog
+    choice: Choice
+    select: Callable[[tuple[str, ...], str | None, _Items, _Items], Selection]
 
 
 class VersionChoice:
@@ -78,6 +66,7 @@ class VersionChoice:
         self._catalog = catalog
         self._rules = rules
         self._digest = digest
+        self._known: _Known | None = None
 
     def resolve(
         self,
@@ -85,12 +74,12 @@ class VersionChoice:
         wish: Wish,
         *,
         declared: Mapping[str, str] = _NONE,
-    ) -> Resolved:
+    ) -> Selection:
         """
         Return the versions that a request is served.
 
         Args:
-            feature_names: Whose versions.
+            feature_names: Whose versions; repeated ones count once.
             wish: What the request says of them.
             declared: What the feature service says of them, by feature name.
 
@@ -99,20 +88,41 @@ class VersionChoice:
             UnknownVersion: A feature has no version that the request asks for.
             VersionNotServed: It has, but it is retired, or staged and not asked for exactly.
         """
-        catalog = self._catalog.current
-        choice = self._rules.current.choose(wish.user_id, now=clock.now())
+        catalog, rules = self._catalog.current, self._rules.current
+        choice = rules.choose(wish.user_id, now=clock.now())
+        names, versions = tuple(feature_names), tuple(wish.versions.items())
+        if choice.assignments:
+            return self._select(
+                catalog, choice, names, wish.version, versions, tuple(declared.items())
+            )
+        known = self._known
+        if known is None or known.catalog is not catalog or known.choice is not choice:
+            select = lru_cache(_KEPT_SELECTIONS)(partial(self._select, catalog, choice))
+            known = self._known = _Known(catalog, choice, select)
+        return known.select(names, wish.version, versions, tuple(declared.items()))
+
+    def _select(
+        self,
+        catalog: Catalog,
+        choice: Choice,
+        names: Sequence[str],
+        version: str | None,
+        versions: _Items,
+        declared: _Items,
+    ) -> Selection:
         features = []
         decided: dict[str, tuple[Assignment, list[FeatureVersion]]] = {}
-        for name in feature_names:
-            wanted = wish.versions.get(name, wish.version)
+        asked, declared_versions = dict(versions), dict(declared)
+        for name in dict.fromkeys(names):
+            wanted = asked.get(name, version)
             if wanted is not None:
                 features.append(catalog.select(name, wanted))
                 continue
-            feature, assignment = self._by_rules(catalog, name, choice, declared.get(name))
+            feature, assignment = self._by_rules(catalog, name, choice, declared_versions.get(name))
             features.append(feature)
             if assignment is not None:
                 decided.setdefault(assignment.experiment, (assignment, []))[1].append(feature)
-        return Resolved(features, [Exposure(*each) for each in decided.values()])
+        return Selection(features, [Exposure(*each) for each in decided.values()])
 
     def _by_rules(
         self, catalog: Catalog, name: str, choice: Choice, declared: str | None

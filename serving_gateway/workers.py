@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
-from feature_repo.registry.catalog import Catalog, read_catalog
+from feature_repo.registry.catalog import Catalog
 from foundation.logs import configure_logs
 from foundation.settings import load_settings
 from serving_gateway.app import create_app
@@ -31,7 +31,7 @@ _CLOSING_SECONDS = 10.0
 _PONG_SECONDS = 1.0
 
 
-def worker_app(catalog_reader: Callable[[], Catalog] = read_catalog) -> ASGIApp:
+def worker_app(catalog_reader: Callable[[], Catalog] | None = None) -> ASGIApp:
     """Return the application of one worker, whose metrics are added to those of the others."""
     settings = load_settings()
     configure_logs(settings)

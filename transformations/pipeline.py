@@ -110,7 +110,7 @@ def run(
         )
         runs.record_start(connection, attempt)
         traced_run.note(
-            {
+            lambda: {
                 "feature_store.as_of": attempt.as_of.isoformat(),
                 "feature_store.engine": options.engine,
             }
@@ -130,7 +130,7 @@ def run(
             finished_at=clock.now(),
             online_row_counts={r.feature.reference: r.online_row_count for r in reports},
         )
-        traced_run.note({"feature_store.rows": sum(report.row_count for report in reports)})
+        traced_run.note(lambda: {"feature_store.rows": sum(r.row_count for r in reports)})
     return reports
 
 

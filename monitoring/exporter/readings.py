@@ -8,7 +8,7 @@ from typing import Any, LiteralString
 
 from psycopg import IsolationLevel, sql
 
-from feature_repo.registry.catalog import read_catalog
+from feature_repo.registry.catalog_reader import CatalogReader
 from feature_repo.registry.metadata import FeatureVersion
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
@@ -51,7 +51,7 @@ def readings(settings: Settings) -> list[Reading]:
     often = timedelta(seconds=settings.exporter_refresh_seconds)
     seldom = timedelta(seconds=settings.exporter_count_seconds)
     return [
-        Reading("registry", often, _registry),
+        Reading("registry", often, partial(_registry, CatalogReader())),
         Reading("runs", often, partial(_runs, settings)),
         Reading("sources", often, partial(_sources, settings)),
         Reading("drift", often, partial(_drift, settings)),
@@ -60,7 +60,7 @@ def readings(settings: Settings) -> list[Reading]:
     ]
 
 
-def _registry(_picture: Picture, _now: datetime) -> Found:
+def _registry(read_catalog: CatalogReader, _picture: Picture, _now: datetime) -> Found:
     return {"catalog": read_catalog()}
 
 

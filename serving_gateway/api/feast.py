@@ -7,6 +7,7 @@ from foundation.errors import UnknownFeature, UnknownService
 from serving_gateway.api.documentation import DEPRECATION_HEADERS, problems
 from serving_gateway.api.examples import FEAST
 from serving_gateway.api.headers import answer_headers, deadline_of
+from serving_gateway.api.json_text import JsonText
 from serving_gateway.api.models.feast import FeastRequest, FeastResponse
 from serving_gateway.api.short_cut import direct, read_body
 from serving_gateway.feast_answer import NO_VALUE, feast_answer
@@ -81,9 +82,8 @@ async def get_online_features(request: Request) -> Response:
         deadline=deadline_of(request),
     )
     degraded = {"X-Degraded": "true"} if answer.reading.is_degraded else {}
-    return Response(
+    return JsonText(
         feast_answer(plan, answer.reading, has_views=asked.include_feature_view_version_metadata),
-        media_type="application/json",
         headers=answer_headers(answer) | degraded,
     )
 

@@ -19,6 +19,7 @@ from serving_gateway.answers import EntityAnswer, RowAnswer
 from serving_gateway.api.documentation import DEPRECATION_HEADERS, problems
 from serving_gateway.api.examples import BATCH, SERVICE
 from serving_gateway.api.headers import TIMEOUT_PARAMETER, answer_headers, deadline_of
+from serving_gateway.api.json_text import JsonText
 from serving_gateway.api.models.catalog import CatalogQuery, CatalogResponse, FeatureResponse
 from serving_gateway.api.models.facts import FactsResponse, VersionFacts
 from serving_gateway.api.models.fields import EntityId, FeatureName
@@ -247,9 +248,8 @@ def _answer(
     name: bytes, content: bytes, answer: EntityAnswer | RowAnswer, *, has_origins: bool
 ) -> Response:
     metadata = b',"metadata":%b' % answer.origins() if has_origins else b""
-    return Response(
+    return JsonText(
         b'{"%b":%b,%b%b}' % (name, content, answer.summary(), metadata),
-        media_type="application/json",
         headers=answer_headers(answer),
     )
 

@@ -66,7 +66,7 @@ def answer_headers(answer: Answer) -> dict[str, str]:
     `Deprecation` (RFC 9745) is the first instant since when, `Sunset` (RFC 8594) the first when one
     will be gone.
     """
-    deprecated = answer.deprecated
+    deprecated = answer.reading.selection.deprecated
     if not deprecated:
         return {}
     headers = {"X-Deprecated-Features": ", ".join(feature.reference for feature in deprecated)}

@@ -90,7 +90,7 @@ class RequestMiddleware:
                 structlog.contextvars.reset_contextvars(**tokens)
                 self._instruments.count_request(route, scope["method"], status or 500, seconds)
                 traced_request.note(
-                    {
+                    lambda: {
                         "http.route": route,
                         "http.response.status_code": status or 500,
                         "feature_store.request_id": request_id,

@@ -90,7 +90,6 @@ def _online_tier(
     def of_node(name: str, reads: PipelinedReads) -> OnlineTier:
         return OnlineTier(
             reads,
-            connections=settings.redis_max_connections,
             guard=guards.make(name, settings.redis_timeout_seconds),
             sound=sound,
         )

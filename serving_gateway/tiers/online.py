@@ -24,18 +24,14 @@ class OnlineTier:
 
     Args:
         reads: From one node.
-        connections: Reads at a time; further ones wait.
         guard: Keeps reads off a sick Redis.
         sound: Passes on what is a value.
     """
 
     name = "online"
 
-    def __init__(
-        self, reads: PipelinedReads, *, connections: int, guard: Guard, sound: SoundTexts
-    ) -> None:
+    def __init__(self, reads: PipelinedReads, *, guard: Guard, sound: SoundTexts) -> None:
         self._reads = reads
-        self._turns = asyncio.Semaphore(connections)
         self._guard = guard
         self._sound = sound
 
@@ -68,15 +64,12 @@ class OnlineTier:
         return True
 
     async def _read(self, columns: Sequence[Column]) -> list[Found]:
-        keys = [column.keys() for column in columns]
-        async with self._turns:
-            texts = await read_texts(self._reads, keys)
+        texts = await read_texts(self._reads, [column.keys() for column in columns])
         return list(map(Found, self._sound.of_each(columns, texts)))
 
     async def _read_timed(self, columns: Sequence[Column]) -> list[Found]:
         keys = list(chain.from_iterable(column.keys().spelt_out() for column in columns))
-        async with self._turns:
-            texts, expiries = await read_expiring_texts(self._reads, keys)
+        texts, expiries = await read_expiring_texts(self._reads, keys)
         timestamps = map(
             event_timestamps, (c.feature for c in columns), by_column(columns, expiries)
         )

@@ -31,8 +31,9 @@ class SoundTexts:
     ) -> list[Sequence[bytes | None]]:
         """Return the texts of columns, which follow each other, column by column; see `of`."""
         parts = by_column(columns, texts)
-        are_numeric = all(c.feature.feature_type is FeatureType.FLOAT for c in columns)
-        if are_numeric and are_floats(texts):  # as most are: to look at them at once is cheaper
+        types = {column.feature.feature_type for column in columns}
+        # As most are: to look at them at once is cheaper.
+        if types == {FeatureType.FLOAT} and are_floats(texts):
             return parts
         return [self.of(column.feature, part) for column, part in zip(columns, parts, strict=True)]
 

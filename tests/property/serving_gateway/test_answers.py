@@ -55,7 +55,7 @@ def test_spliced_json_is_the_naive_json(
     column_values = st.lists(values, min_size=len(entity_ids), max_size=len(entity_ids))
     drawn = [data.draw(column_values) for _ in features]
     columns = [Column(feature, canonical_ids(feature, entity_ids)) for feature in features]
-    answer = EntityAnswer(_reading(columns, drawn), {}, NOW, entity_ids)
+    answer = EntityAnswer(_reading(columns, drawn), NOW, entity_ids)
     naive: dict[str, dict[str, Any]] = {entity: {} for entity in entity_ids}
     for feature, column in zip(features, drawn, strict=True):
         for entity, value in zip(entity_ids, column, strict=True):
@@ -77,7 +77,7 @@ def test_rows_repeat_what_is_the_users(
         data.draw(st.lists(values, min_size=len(c.entity_ids), max_size=len(c.entity_ids)))
         for c in columns
     ]
-    answer = RowAnswer(_reading(columns, drawn), {}, NOW, product_ids)
+    answer = RowAnswer(_reading(columns, drawn), NOW, product_ids)
     assert json.loads(answer.rows()) == [
         {
             "product_id": product,

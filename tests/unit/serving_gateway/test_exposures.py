@@ -15,7 +15,7 @@ from serving_gateway.exposures import ExposureInstruments, Exposures
 from serving_gateway.journal import Journal
 from serving_gateway.log_digest import LogDigest
 from serving_gateway.metric_registry import MetricRegistry
-from serving_gateway.version_choice import Exposure
+from serving_gateway.selection import Exposure
 
 FEATURES = [f for f in gather_features() if f.reference == "popularity_score==1.1.0"]
 

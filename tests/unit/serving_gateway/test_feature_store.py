@@ -210,7 +210,9 @@ async def test_deprecated_versions_are_served_and_counted() -> None:
     )
     with structlog.contextvars.bound_contextvars(caller="key:3f9a (search-team)"):
         answer = await store.read(["secret"], NAMES, Wish(versions={POPULARITY: "1.0.0"}))
-    assert [feature.reference for feature in answer.deprecated] == ["popularity_score==1.0.0"]
+    assert [feature.reference for feature in answer.reading.selection.deprecated] == [
+        "popularity_score==1.0.0"
+    ]
     counted = 'feature_deprecated_requests_total{feature_name="popularity_score",version="1.0.0"}'
     assert f"{counted} 1.0" in instruments.exposition().decode()
     with capture_logs() as logged:
@@ -285,7 +287,7 @@ async def test_an_exposure_follows_the_answer(tmp_path: Path) -> None:
         FakeTier("first", {}), instruments=instruments, rules=_experiment(tmp_path)
     )
     answer = await store.read(["a"], NAMES, Wish(user_id="tester"))
-    assert answer.variants == {"trending": "new"}
+    assert answer.reading.selection.variants == {"trending": "new"}
     names = [POPULARITY, "user_product_affinity"]
     with pytest.raises(ContractViolation):
         await store.read(["a"], names, Wish(user_id="tester"))

@@ -13,7 +13,8 @@ from feature_repo.registry.gather import gather_features
 from serving_gateway.catalog_cache import CatalogCache
 from serving_gateway.log_digest import LogDigest
 from serving_gateway.rules_cache import RulesCache
-from serving_gateway.version_choice import Resolved, VersionChoice, Wish
+from serving_gateway.selection import Selection
+from serving_gateway.version_choice import VersionChoice, Wish
 
 POPULARITY, FRESHNESS = "popularity_score", "product_freshness_score"
 
@@ -50,8 +51,8 @@ async def _choice(
     return VersionChoice(catalog, RulesCache(path), digest or LogDigest())
 
 
-def _served(resolved: Resolved) -> list[str]:
-    return [feature.version for feature in resolved.features]
+def _served(selection: Selection) -> list[str]:
+    return [feature.version for feature in selection.features]
 
 
 @pytest.mark.parametrize(
@@ -67,10 +68,10 @@ async def test_an_experiment_decides_for_both_its_groups(
 ) -> None:
     """The control group is exposed to it, too: it gets what it would get without."""
     choice = await _choice(tmp_path, RULES)
-    resolved = choice.resolve([POPULARITY, FRESHNESS], Wish(user_id=user))
-    assert _served(resolved) == [version, "1.0.0"]
-    assert resolved.variants == variants
-    assert [[f.feature_name for f in e.features] for e in resolved.exposures] == [
+    selection = choice.resolve([POPULARITY, FRESHNESS], Wish(user_id=user))
+    assert _served(selection) == [version, "1.0.0"]
+    assert selection.variants == variants
+    assert [[f.feature_name for f in e.features] for e in selection.exposures] == [
         [POPULARITY] for _ in variants
     ]
 
@@ -88,8 +89,8 @@ async def test_what_did_not_decide_is_no_exposure(
     tmp_path: Path, names: list[str], wish: Wish
 ) -> None:
     """The request was not about its feature, or said which version itself."""
-    resolved = (await _choice(tmp_path, RULES)).resolve(names, wish)
-    assert (resolved.exposures, resolved.variants) == ([], {})
+    selection = (await _choice(tmp_path, RULES)).resolve(names, wish)
+    assert (selection.exposures, selection.variants) == ([], {})
 
 
 async def test_a_variant_that_nothing_fits_is_no_exposure(tmp_path: Path) -> None:
@@ -98,8 +99,8 @@ async def test_a_variant_that_nothing_fits_is_no_exposure(tmp_path: Path) -> Non
     digest = LogDigest()
     choice = await _choice(tmp_path, rules, digest)
     for _ in range(3):
-        resolved = choice.resolve([POPULARITY], Wish(user_id="new"))
-        assert (_served(resolved), resolved.variants) == (["1.0.0"], {})
+        selection = choice.resolve([POPULARITY], Wish(user_id="new"))
+        assert (_served(selection), selection.variants) == (["1.0.0"], {})
     with capture_logs() as logged:
         digest.flush()
     assert [(each["event"], each["count"]) for each in logged] == [("serving_rule_not_followed", 3)]
@@ -107,3 +108,29 @@ async def test_a_variant_that_nothing_fits_is_no_exposure(tmp_path: Path) -> Non
     declared = {POPULARITY: "1.0.0"}
     assert _served(choice.resolve([POPULARITY], Wish(), declared=declared)) == ["1.0.0"]
     assert _served(choice.resolve([POPULARITY], Wish())) == ["1.1.0"]
+
+
+async def test_what_is_remembered_is_of_this_catalog_and_these_rules(tmp_path: Path) -> None:
+    """The same request gets the very same; once something is deployed or pinned, what is new."""
+    features = gather_features()
+    deployed = [Catalog(features=features, services={})]
+    catalog = CatalogCache(
+        lambda: deployed[0], interval=timedelta(hours=1), limit=timedelta(hours=1)
+    )
+    await catalog.refresh()
+    path = tmp_path / "rules.yaml"
+    path.write_text("versions: {}")
+    rules = RulesCache(path)
+    choice = VersionChoice(catalog, rules, LogDigest())
+    first = choice.resolve([POPULARITY, POPULARITY], Wish())
+    assert _served(first) == ["1.1.0"]
+    assert choice.resolve([POPULARITY, POPULARITY], Wish()) is first
+    assert _served(choice.resolve([POPULARITY], Wish(version="1.0.0"))) == ["1.0.0"]
+    assert _served(choice.resolve([POPULARITY], Wish(versions={POPULARITY: "^1.0.0"}))) == ["1.1.0"]
+    newer = next(f for f in features if f.reference == f"{POPULARITY}==1.1.0")
+    deployed[0] = Catalog([*features, newer.with_changes(version="1.2.0")], {})
+    await catalog.refresh()
+    assert _served(choice.resolve([POPULARITY, POPULARITY], Wish())) == ["1.2.0"]
+    path.write_text("versions: {popularity_score: 1.0.0}")
+    await rules.refresh()
+    assert _served(choice.resolve([POPULARITY, POPULARITY], Wish())) == ["1.0.0"]
