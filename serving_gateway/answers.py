@@ -16,7 +16,7 @@ from serving_gateway.columns import Column
 from serving_gateway.reading import CollectedColumn, Reading, origins
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Answer:
     """
     The values of a request.
@@ -40,7 +40,7 @@ class Answer:
         return b"%b,%b" % (reading.selection.told, orjson.dumps(told)[1:-1])
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class EntityAnswer(Answer):
     """
     Every feature of every entity.
@@ -65,7 +65,7 @@ class EntityAnswer(Answer):
         return b"{" + b",".join(rows) + b"}"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class RowAnswer(Answer):
     """
     A row a product, with the features of the product, the user and both.

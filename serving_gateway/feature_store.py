@@ -216,8 +216,11 @@ class FeatureStore:
         """Ask tier after tier for what is missing still, and fill the rest with defaults."""
         if deadline is NO_DEADLINE:
             deadline = Deadline(self._settings.request_timeout_seconds + self._lag.seconds)
-        takers = [observer for observer in self._observers if observer.takes()]
-        is_timed = is_timed or any(observer.needs_times for observer in takers)
+        takers = []
+        for observer in self._observers:
+            if observer.takes():
+                takers.append(observer)
+                is_timed = is_timed or observer.needs_times
         for tier in self._tiers:
             wanted = reading.missing(tier.serves)
             if not wanted:

@@ -120,7 +120,7 @@ class TierRead(NamedTuple):
     is_timed: bool
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Reading:
     """
     The columns of a request.

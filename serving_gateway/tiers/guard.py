@@ -15,6 +15,7 @@ from serving_gateway.deadline import Deadline
 from serving_gateway.instrumentation import Instruments
 from serving_gateway.log_digest import LogDigest
 from serving_gateway.loop_lag import LoopLag
+from serving_gateway.tiers.time_limit import TimeLimit
 from serving_gateway.tiers.unattended import UnattendedTasks
 
 _log = structlog.get_logger()
@@ -79,6 +80,7 @@ class Guard:
         self._behind = behind
         # When to try again is our own business: no caller should wait for it.
         self._breaker = CircuitBreaker(policy.failures, expected_exception=StoreUnavailable)
+        self._limit = TimeLimit()
         self._failing_since = 0.0
         self._newest: Work | None = None
         self.is_retired = False
@@ -137,8 +139,7 @@ class Guard:
     async def _observed(self, work: Work, seconds: float) -> list[Found]:
         """Read, and take note of how it went."""
         try:
-            async with asyncio.timeout(seconds):
-                found = await work()
+            found = await self._limit.run(work, seconds)
         except Exception as error:
             failure = self._translated(error)
             self._count_failure(work, failure)
