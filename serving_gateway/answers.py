@@ -4,10 +4,9 @@ The JSON of answers, spliced from the values' JSON texts; pure.
 The texts go in as they are: decoding and encoding them again would cost more than all else.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import repeat
 
 import orjson
 
@@ -60,9 +59,8 @@ class EntityAnswer(Answer):
         return self._spliced([origins(c, now=self.read_at) for c in self.reading.columns])
 
     def _spliced(self, columns: Sequence[Sequence[bytes]]) -> bytes:
-        template = b"%b:{" + self.reading.selection.fields + b"}"
-        rows = _filled(template, [list(map(orjson.dumps, self.entity_ids)), *columns])
-        return b"{" + b",".join(rows) + b"}"
+        template = b'"%b":{' + self.reading.selection.fields + b"},"
+        return b"{%b}" % _filled(template, [_unquoted(self.entity_ids), *columns])
 
 
 @dataclass(slots=True)
@@ -85,13 +83,12 @@ class RowAnswer(Answer):
         return self._spliced([origins(c, now=self.read_at) for c in self.reading.columns])
 
     def _spliced(self, columns: Sequence[Sequence[bytes]]) -> bytes:
-        template = b'{"product_id":%b,' + self.reading.selection.fields + b"}"
+        template = b'{"product_id":"%b",' + self.reading.selection.fields + b"},"
         wide = [
             texts if _is_per_product(collected) else [texts[0]] * len(self.product_ids)
             for collected, texts in zip(self.reading.columns, columns, strict=True)
         ]
-        rows = _filled(template, [list(map(orjson.dumps, self.product_ids)), *wide])
-        return b"[" + b",".join(rows) + b"]"
+        return b"[%b]" % _filled(template, [_unquoted(self.product_ids), *wide])
 
 
 def row_column(
@@ -127,12 +124,31 @@ def _is_per_product(collected: CollectedColumn) -> bool:
     return "product_id" in collected.column.feature.join_keys
 
 
-def _filled(template: bytes, columns: Sequence[Sequence[bytes]]) -> Iterator[bytes]:
-    """Return the template once a row, its placeholders filled from the columns in turn."""
-    count = len(columns[0])
+def _filled(template: bytes, columns: Sequence[Sequence[bytes]]) -> bytes:
+    """
+    Return the template once a row, its placeholders filled from the columns in turn.
+
+    Args:
+        template: Ends with a comma, which the last row goes without.
+        columns: All of one length.
+    """
     first, *others = template.split(b"%b")
-    parts: list[Iterable[bytes]] = [repeat(first, count)]
-    for column, text in zip(columns, others, strict=True):
-        parts += [column, repeat(text, count)]
-    # Twice as fast as `template % row`.
-    return map(b"".join, zip(*parts, strict=True))
+    row = [first]
+    for text in others:
+        row += [b"", text]
+    # One join of all pieces is twice as fast as `template % row`, row by row.
+    pieces = row * len(columns[0])
+    for place, column in enumerate(columns):
+        pieces[2 * place + 1 :: len(row)] = column
+    return b"".join(pieces)[:-1]
+
+
+def _unquoted(texts: Sequence[str]) -> list[bytes]:
+    """Return the JSON texts of strings, without the quotes around them."""
+    if not texts:
+        return []
+    together = orjson.dumps(texts)
+    if b"\\" in together:
+        return [orjson.dumps(text)[1:-1] for text in texts]
+    # Nothing is escaped, so quotes are around texts only. Each on its own takes ten times as long.
+    return together[2:-2].split(b'","')
