@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import adbc_driver_manager
 import adbc_driver_postgresql.dbapi
+import pyarrow as pa
 from psycopg.conninfo import make_conninfo
 
 from foundation.endpoints import resolve_endpoints
@@ -84,7 +85,10 @@ def translated_errors(what: str, *, hint: str = "") -> Iterator[None]:
         if is_of_the_server:
             raise StoreUnavailable(f"PostgreSQL: {reason}") from error
         raise ContractViolation(f"PostgreSQL refused {what}: {reason}", hint=hint) from error
-    except OSError as error:
-        # Of a reader of batches, which doesn't know the SQLSTATE. What is wrong with a query is
-        # found before it has any, unless a value is to blame.
-        raise StoreUnavailable(f"PostgreSQL: {error}") from error
+
+
+def record_batches(cursor: adbc_driver_postgresql.dbapi.Cursor) -> Iterator[pa.RecordBatch]:
+    """Yield the results of what a cursor has executed, without holding them all."""
+    assert cursor._results is not None  # noqa: S101, SLF001 - it has executed something
+    # What `fetch_record_batch` returns does not tell what PostgreSQL says is wrong amid them.
+    yield from cursor._results.reader  # noqa: SLF001

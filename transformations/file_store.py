@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyarrow import fs
 
 from foundation.errors import ConfigurationError, StoreUnavailable
@@ -82,6 +83,21 @@ class FileStore:
             with self.filesystem.open_output_stream(f"{target}.new") as stream:
                 stream.write(content)
             self.filesystem.move(f"{target}.new", target)
+
+    @contextlib.contextmanager
+    def parquet_writer(self, path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+        """Open a Parquet file to be written, compressed and with checksums; make its folder."""
+        target = self.path(path)
+        with self.translated_errors():
+            self.filesystem.create_dir(target.rpartition("/")[0], recursive=True)
+            with pq.ParquetWriter(
+                target,
+                schema,
+                filesystem=self.filesystem,
+                compression="zstd",
+                write_page_checksum=True,
+            ) as writer:
+                yield writer
 
     def delete_file(self, path: str) -> None:
         """Delete a file, if it is there."""

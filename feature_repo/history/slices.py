@@ -24,6 +24,7 @@ from foundation.arrow_postgres import (
     ArrowConnection,
     connect_again,
     connect_arrow,
+    record_batches,
     translated_errors,
 )
 from foundation.settings import Settings
@@ -180,7 +181,7 @@ class SliceReader:
         wanted = self._slice(feature, None, window, Terms())
         with self._connection.cursor() as cursor, translated_errors("a query"):
             cursor.execute(history_query(wanted, known_then=False))
-            for batch in cursor.fetch_record_batch():
+            for batch in record_batches(cursor):
                 yield _typed(pa.Table.from_batches([batch]), feature)
 
     def latest(

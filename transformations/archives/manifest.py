@@ -1,20 +1,17 @@
 """What a part of the archive holds, and where: paths and manifests, as pure values."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from feature_repo.stores.archived_parts import ArchivedPart
 from feature_repo.stores.partitions import Month, month_of
-from foundation.errors import ContractViolation
+from transformations.manifests import FileList, manifest_record, manifest_text
 from transformations.value_files import ValueFile
-
-_FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Manifest:
+class Manifest(FileList):
     """
     A complete part; without a manifest, files are not one.
 
@@ -22,7 +19,7 @@ class Manifest:
         month: Whose values.
         part: Name of the part.
         archived_at: When it was written.
-        files: One a feature version that has values.
+        files: One a feature version that has values, replaced ones too.
     """
 
     month: Month
@@ -31,30 +28,18 @@ class Manifest:
     files: Sequence[ValueFile]
 
     @property
-    def row_count(self) -> int:
-        """Values of all feature versions, replaced ones too."""
-        return sum(file.row_count for file in self.files)
-
-    @property
-    def byte_count(self) -> int:
-        """Size of all files."""
-        return sum(file.byte_count for file in self.files)
-
-    @property
     def folder(self) -> str:
         """Where the part is, below the root."""
         return part_folder(self.month, self.part)
 
     def to_json(self) -> str:
         """Return the manifest's text."""
-        record = {
-            "format": _FORMAT,
+        facts = {
             "month": self.month.start.isoformat(),
             "part": self.part,
             "archived_at": self.archived_at.isoformat(),
-            "files": [asdict(file) for file in self.files],
         }
-        return json.dumps(record, indent=2) + "\n"
+        return manifest_text(facts, self.files)
 
     @classmethod
     def from_json(cls, text: str, *, where: str) -> "Manifest":
@@ -64,17 +49,12 @@ class Manifest:
         Raises:
             ContractViolation: The text is of another format.
         """
-        record = json.loads(text)
-        if record["format"] != _FORMAT:
-            raise ContractViolation(
-                f"{where}: format {record['format']}, not {_FORMAT}",
-                hint="A newer version of this project wrote it.",
-            )
+        facts, files = manifest_record(text, where=where)
         return cls(
-            month=month_of(datetime.fromisoformat(record["month"]).astimezone(UTC)),
-            part=record["part"],
-            archived_at=datetime.fromisoformat(record["archived_at"]),
-            files=[ValueFile(**file) for file in record["files"]],
+            month=month_of(datetime.fromisoformat(facts["month"]).astimezone(UTC)),
+            part=facts["part"],
+            archived_at=datetime.fromisoformat(facts["archived_at"]),
+            files=files,
         )
 
 

@@ -107,19 +107,11 @@ def _write(
     feature_name: str,
     version: str,
 ) -> None:
-    path = archive.path(folder, value_path(feature_name, version))
     query = _composed(_VALUES, month, feature_name=feature_name, version=version)
-    with archive.translated_errors():
-        archive.filesystem.create_dir(path.rpartition("/")[0], recursive=True)
-        with pq.ParquetWriter(
-            path,
-            ARCHIVE_SCHEMA,
-            filesystem=archive.filesystem,
-            compression="zstd",
-            write_page_checksum=True,
-        ) as writer:
-            for rows in engine.stream(query, rows_per_batch=_ROWS_PER_GROUP):
-                writer.write_table(rows.cast(ARCHIVE_SCHEMA))
+    path = f"{folder}/{value_path(feature_name, version)}"
+    with archive.parquet_writer(path, ARCHIVE_SCHEMA) as writer:
+        for rows in engine.stream(query, rows_per_batch=_ROWS_PER_GROUP):
+            writer.write_table(rows.cast(ARCHIVE_SCHEMA))
 
 
 def _read_back(

@@ -10,7 +10,12 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from foundation.arrow_postgres import ArrowConnection, connect_arrow, translated_errors
+from foundation.arrow_postgres import (
+    ArrowConnection,
+    connect_arrow,
+    record_batches,
+    translated_errors,
+)
 from foundation.settings import Settings
 
 # Parallel and shared scans add up floats in an order that differs from run to run.
@@ -113,7 +118,7 @@ class PostgresEngine:
         with self._connection.cursor() as cursor, translated_errors("a query", hint=_HINT):
             cursor.execute(query)
             waiting: list[pa.RecordBatch] = []
-            for batch in cursor.fetch_record_batch():
+            for batch in record_batches(cursor):
                 waiting.append(batch)
                 rows = sum(each.num_rows for each in waiting)
                 byte_count = sum(each.nbytes for each in waiting)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from feature_repo.registry.metadata import FeatureType, FeatureVersion
 from feature_repo.stores.json_values import VALUE_TYPES, decode
@@ -51,6 +50,7 @@ def create(
         ConfigurationError: The day has not started.
         ContractViolation: PostgreSQL has dropped values of it, and the archive is damaged.
         JobAlreadyRunning: Another process makes this day's snapshot.
+        StoreUnavailable: PostgreSQL or the storage of snapshots can't be reached, or is full.
     """
     if midnight(day) > now:
         raise ConfigurationError(
@@ -98,17 +98,11 @@ def _write(
     dropped: Collection[str],
 ) -> ValueFile:
     folder, path = day_folder(day), value_path(feature.feature_name, feature.version)
-    storage.filesystem.create_dir(storage.path(folder, path).rpartition("/")[0], recursive=True)
+    query = known_values_query(
+        feature, as_of=midnight(day), with_dropped=dropped_table(feature) in dropped
+    )
     row_count = 0
-    with pq.ParquetWriter(
-        storage.path(folder, path),
-        snapshot_schema(feature),
-        filesystem=storage.filesystem,
-        compression="zstd",
-    ) as writer:
-        query = known_values_query(
-            feature, as_of=midnight(day), with_dropped=dropped_table(feature) in dropped
-        )
+    with storage.parquet_writer(f"{folder}/{path}", snapshot_schema(feature)) as writer:
         for rows in engine.stream(query, rows_per_batch=_ROWS_PER_GROUP):
             writer.write_table(_typed(feature, rows))
             row_count += rows.num_rows

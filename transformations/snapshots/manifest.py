@@ -1,18 +1,16 @@
 """What a snapshot holds, and where: paths and manifests, as pure values."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from foundation.errors import ContractViolation
+from transformations.manifests import FileList, manifest_record, manifest_text
 from transformations.value_files import ValueFile
-
-_FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Manifest:
+class Manifest(FileList):
     """
     A complete snapshot; without a manifest, files are not one.
 
@@ -26,25 +24,13 @@ class Manifest:
     created_at: datetime
     files: Sequence[ValueFile]
 
-    @property
-    def row_count(self) -> int:
-        """Values of all feature versions."""
-        return sum(file.row_count for file in self.files)
-
-    @property
-    def byte_count(self) -> int:
-        """Size of all files."""
-        return sum(file.byte_count for file in self.files)
-
     def to_json(self) -> str:
         """Return the manifest's text."""
-        record = {
-            "format": _FORMAT,
+        facts = {
             "as_of": midnight(self.day).isoformat(),
             "created_at": self.created_at.isoformat(),
-            "files": [asdict(file) for file in self.files],
         }
-        return json.dumps(record, indent=2) + "\n"
+        return manifest_text(facts, self.files)
 
     @classmethod
     def from_json(cls, text: str, *, where: str) -> "Manifest":
@@ -55,16 +41,11 @@ class Manifest:
             ContractViolation: The text is no manifest of this format.
         """
         try:
-            record = json.loads(text)
-            if record["format"] != _FORMAT:
-                raise ContractViolation(
-                    f"{where}: format {record['format']}, not {_FORMAT}",
-                    hint="A newer version of this project wrote it.",
-                )
+            facts, files = manifest_record(text, where=where)
             return cls(
-                day=datetime.fromisoformat(record["as_of"]).date(),
-                created_at=datetime.fromisoformat(record["created_at"]),
-                files=[ValueFile(**file) for file in record["files"]],
+                day=datetime.fromisoformat(facts["as_of"]).date(),
+                created_at=datetime.fromisoformat(facts["created_at"]),
+                files=files,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise ContractViolation(

@@ -5,7 +5,12 @@ import socket
 import pytest
 from pydantic import SecretStr
 
-from foundation.arrow_postgres import connect_again, connect_arrow, translated_errors
+from foundation.arrow_postgres import (
+    connect_again,
+    connect_arrow,
+    record_batches,
+    translated_errors,
+)
 from foundation.errors import ContractViolation, StoreUnavailable
 from foundation.postgres import connect
 from foundation.settings import Settings
@@ -53,12 +58,22 @@ def test_a_connection_that_broke_is_an_outage(servers: Settings) -> None:
         assert other_cursor.fetch_arrow_table().to_pydict() == {"one": [1]}
 
 
+def test_a_value_amid_batches_that_postgresql_refuses_is_no_outage(servers: Settings) -> None:
+    """However many came before it."""
+    with connect_arrow(servers) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT repeat('x', 1000), 1 / (n - 200000) FROM generate_series(1, 200000) AS n"
+        )
+        with pytest.raises(ContractViolation, match="by zero"), translated_errors("a query"):
+            list(record_batches(cursor))
+
+
 def test_a_connection_that_breaks_between_batches_is_an_outage(servers: Settings) -> None:
-    """Readers of batches have errors of their own, which don't say more."""
+    """As one that breaks before."""
     with connect_arrow(servers) as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT repeat('x', 1000), CASE n WHEN 200000 THEN"
             " pg_terminate_backend(pg_backend_pid()) END FROM generate_series(1, 200000) AS n"
         )
         with pytest.raises(StoreUnavailable), translated_errors("a query"):
-            list(cursor.fetch_record_batch())
+            list(record_batches(cursor))

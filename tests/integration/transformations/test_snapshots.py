@@ -1,11 +1,12 @@
 """A snapshot is what a point-in-time join finds; it is whole or not there; damage is found."""
 
+import errno
 import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import fsspec
 import pandas as pd
@@ -19,7 +20,7 @@ from feature_repo.registry.gather import gather_features
 from feature_repo.registry.metadata import FeatureVersion
 from feature_repo.stores.archived_parts import archived_parts
 from foundation import clock
-from foundation.errors import ConfigurationError, ContractViolation
+from foundation.errors import ConfigurationError, ContractViolation, StoreUnavailable
 from foundation.postgres import connect
 from foundation.settings import Settings
 from tests.integration.transformations.written import write_history
@@ -171,6 +172,23 @@ def test_an_interrupted_snapshot_is_not_there(stored: Settings, storage: Storage
         assert storage.days() == []
         assert verification.verify(storage, DAY) == ["2026-06-01: there is no snapshot"]
         assert _create(stored, storage) == undisturbed
+
+
+class _Full(fs.FSSpecHandler):  # type: ignore[misc] # Arrow has no types
+    """A storage that has no room for another file."""
+
+    def open_output_stream(self, path: str, metadata: object) -> NoReturn:
+        """Refuse."""
+        raise OSError(errno.ENOSPC, f"no space left for {path}, {metadata}")
+
+
+def test_a_storage_that_refuses_is_an_outage(stored: Settings) -> None:
+    """With an error that says where; no snapshot is there."""
+    memory = fsspec.filesystem("memory")
+    full = Storage(fs.PyFileSystem(_Full(memory)), "/snapshots")
+    with pytest.raises(StoreUnavailable, match=r"/snapshots.*no space left"):
+        _create(stored, full)
+    assert full.days() == []
 
 
 @pytest.mark.parametrize("damage", ["change", "remove", "add", "shorten", "manifest"])
