@@ -1,6 +1,6 @@
 """Resolve, once a request, which version of each feature is served."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import NamedTuple
@@ -37,7 +37,24 @@ class Wish(NamedTuple):
     user_id: str | None = None
 
 
-class _Known(NamedTuple):
+class _Asked(NamedTuple):
+    """
+    What decides for those who are in no experiment.
+
+    Attributes:
+        names: Of features.
+        version: What the request says of all of them.
+        versions: What it says of some.
+        declared: What the feature service says.
+    """
+
+    names: tuple[str, ...]
+    version: str | None
+    versions: _Items
+    declared: _Items
+
+
+class _Memory(NamedTuple):
     """
     What is served to those who are in no experiment, once it has been found out.
 
@@ -49,7 +66,7 @@ class _Known(NamedTuple):
 
     catalog: Catalog
     choice: Choice
-    select: Callable[[tuple[str, ...], str | None, _Items, _Items], Selection]
+    select: Callable[[_Asked], Selection]
 
 
 class VersionChoice:
@@ -66,7 +83,7 @@ class VersionChoice:
         self._catalog = catalog
         self._rules = rules
         self._digest = digest
-        self._known: _Known | None = None
+        self._memory: _Memory | None = None
 
     def resolve(
         self,
@@ -90,35 +107,30 @@ class VersionChoice:
         """
         catalog, rules = self._catalog.current, self._rules.current
         choice = rules.choose(wish.user_id, now=clock.now())
-        names, versions = tuple(feature_names), tuple(wish.versions.items())
+        asked = _Asked(
+            tuple(feature_names),
+            wish.version,
+            tuple(wish.versions.items()),
+            tuple(declared.items()),
+        )
         if choice.assignments:
-            return self._select(
-                catalog, choice, names, wish.version, versions, tuple(declared.items())
-            )
-        known = self._known
-        if known is None or known.catalog is not catalog or known.choice is not choice:
+            return self._select(catalog, choice, asked)
+        memory = self._memory
+        if memory is None or memory.catalog is not catalog or memory.choice is not choice:
             select = lru_cache(_KEPT_SELECTIONS)(partial(self._select, catalog, choice))
-            known = self._known = _Known(catalog, choice, select)
-        return known.select(names, wish.version, versions, tuple(declared.items()))
+            memory = self._memory = _Memory(catalog, choice, select)
+        return memory.select(asked)
 
-    def _select(
-        self,
-        catalog: Catalog,
-        choice: Choice,
-        names: Sequence[str],
-        version: str | None,
-        versions: _Items,
-        declared: _Items,
-    ) -> Selection:
+    def _select(self, catalog: Catalog, choice: Choice, asked: _Asked) -> Selection:
         features = []
         decided: dict[str, tuple[Assignment, list[FeatureVersion]]] = {}
-        asked, declared_versions = dict(versions), dict(declared)
-        for name in dict.fromkeys(names):
-            wanted = asked.get(name, version)
+        versions, declared = dict(asked.versions), dict(asked.declared)
+        for name in dict.fromkeys(asked.names):
+            wanted = versions.get(name, asked.version)
             if wanted is not None:
                 features.append(catalog.select(name, wanted))
                 continue
-            feature, assignment = self._by_rules(catalog, name, choice, declared_versions.get(name))
+            feature, assignment = self._by_rules(catalog, name, choice, declared.get(name))
             features.append(feature)
             if assignment is not None:
                 decided.setdefault(assignment.experiment, (assignment, []))[1].append(feature)

@@ -69,8 +69,11 @@ def build_chain(
             pool,
             catalog,
             computing,
-            make_guard=lambda name: guards.make(
-                name, settings.on_demand_timeout_seconds, behind=of_postgres
+            make_guard=lambda name, is_in_use: guards.make(
+                name,
+                settings.on_demand_timeout_seconds,
+                behind=of_postgres,
+                is_in_use=is_in_use,
             ),
             write_back=write_back,
             absent_seconds=settings.absent_seconds,

@@ -55,6 +55,8 @@ class Guard:
         instruments: Count reads that failed or were not let through.
         digest: Logs them.
         behind: Guards what the tier itself stands on: while that is given up, this is left alone.
+        is_in_use: Tells whether what it guards may still be asked for; nobody says when it no
+            longer is.
 
     Attributes:
         is_retired: Whether what it guards is gone.
@@ -70,6 +72,7 @@ class Guard:
         digest: LogDigest,
         *,
         behind: "Guard | None" = None,
+        is_in_use: Callable[[], bool] = lambda: True,
     ) -> None:
         self._name = name
         self._budget_seconds = budget_seconds
@@ -78,6 +81,7 @@ class Guard:
         self._instruments = instruments
         self._digest = digest
         self._behind = behind
+        self._is_in_use = is_in_use
         # When to try again is our own business: no caller should wait for it.
         self._breaker = CircuitBreaker(policy.failures, expected_exception=StoreUnavailable)
         self._limit = TimeLimit()
@@ -114,7 +118,9 @@ class Guard:
 
     async def probe(self) -> None:
         """See whether a tier that is given up is well again, by what was last asked of it."""
-        if self.is_open() and self._newest is not None:
+        if not self._is_in_use():
+            self.retire()
+        elif self.is_open() and self._newest is not None:
             with contextlib.suppress(StoreUnavailable):
                 await self._observed(self._newest, self._budget_seconds + self._lag.seconds)
 
@@ -194,7 +200,14 @@ class Guards:
         self._digest = digest
         self._guards: list[Guard] = []
 
-    def make(self, name: str, budget_seconds: float, *, behind: Guard | None = None) -> Guard:
+    def make(
+        self,
+        name: str,
+        budget_seconds: float,
+        *,
+        behind: Guard | None = None,
+        is_in_use: Callable[[], bool] = lambda: True,
+    ) -> Guard:
         """Return a new guard; see `Guard`."""
         guard = Guard(
             name,
@@ -204,6 +217,7 @@ class Guards:
             self._instruments,
             self._digest,
             behind=behind,
+            is_in_use=is_in_use,
         )
         self._guards.append(guard)
         return guard

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from feature_repo.registry.metadata import FeatureVersion
+from feature_repo.registry.metadata import FeatureVersion, Status
 from feature_repo.stores.keys import key_values
 from foundation import clock
 from foundation.errors import DefinitionError, FeatureStoreError, StoreUnavailable
@@ -40,8 +40,8 @@ class OnDemandTier:
         pool: Connections to PostgreSQL.
         catalog: Says what features are computed from.
         computing: The model, and threads to compute in.
-        make_guard: Gives each feature version a guard of its own: a slow model must not cost those
-            features that need none.
+        make_guard: Gives each feature version a guard of its own, for as long as it is in use: a
+            slow model must not cost those features that need none.
         write_back: Takes values to the stores.
         absent_seconds: How long an entity without a value is taken to have none.
         limit_seconds: Longest time that a computation may go on after who asked has left.
@@ -55,7 +55,7 @@ class OnDemandTier:
         catalog: CatalogCache,
         computing: Computing,
         *,
-        make_guard: Callable[[str], Guard],
+        make_guard: Callable[[str, Callable[[], bool]], Guard],
         write_back: WriteBack,
         absent_seconds: float,
         limit_seconds: float,
@@ -97,17 +97,24 @@ class OnDemandTier:
         if column.query_embedding is None:
             if self.flights.are_absent([column]):  # which says nothing about the computation
                 return [nothing_of(column)]
-            return await self._guard(reference).read(
-                [column], lambda: self.flights.read([column]), deadline
-            )
+            guard = self._guard(reference, reference)
+            return await guard.read([column], lambda: self.flights.read([column]), deadline)
         # Who brings an embedding gets values of his own, and needs no model.
-        guard = self._guard(f"{reference}, embedding given")
+        guard = self._guard(f"{reference}, embedding given", reference)
         return await guard.read([column], lambda: self._fetch([column]), deadline)
 
-    def _guard(self, name: str) -> Guard:
-        if name not in self._guards:
-            self._guards[name] = self._make_guard(f"{self.name}:{name}")
-        return self._guards[name]
+    def _guard(self, name: str, reference: str) -> Guard:
+        guard = self._guards.get(name)
+        if guard is None or guard.is_retired:
+            is_in_use = partial(self._is_in_use, reference)
+            guard = self._guards[name] = self._make_guard(f"{self.name}:{name}", is_in_use)
+        return guard
+
+    def _is_in_use(self, reference: str) -> bool:
+        return any(
+            feature.reference == reference and feature.status is not Status.RETIRED
+            for feature in self._catalog.current.features
+        )
 
     async def _fetch(self, columns: Sequence[Column]) -> list[Found]:
         return [await self._compute(column) for column in columns]

@@ -242,6 +242,21 @@ async def test_a_tier_is_left_alone_with_what_it_stands_on() -> None:
     assert await _is_good(guard, computation)
 
 
+async def test_what_is_no_longer_in_use_is_watched_no_longer() -> None:
+    """However sick it was when it was taken out of use."""
+    instruments, patient, used = Instruments(), Patient(), [True]
+    guard = _guards(instruments=instruments).make("tier:it", LONG, is_in_use=lambda: used[0])
+    patient.error = StoreUnavailable("it is down")
+    for _ in range(FAILURES):
+        await _is_good(guard, patient)
+    instruments.record_vital_signs(catalog_age_seconds=0.0, lag_seconds=0.0)
+    assert 'feature_tier_state{part="it",tier="tier"} 1.0' in instruments.exposition().decode()
+    used[0] = False
+    await guard.probe()
+    assert (guard.is_retired, patient.calls) == (True, FAILURES)
+    assert 'feature_tier_state{part="it",tier="tier"} 0.0' in instruments.exposition().decode()
+
+
 async def test_who_leaves_says_nothing() -> None:
     """A read that is cancelled neither failed nor succeeded."""
     patient = Patient()
