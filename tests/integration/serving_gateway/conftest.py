@@ -32,7 +32,7 @@ SERVED = {
 @contextlib.contextmanager
 def gateway_on(
     settings: Settings,
-    catalog_reader: Callable[[], Catalog] = read_catalog,
+    catalog_reader: Callable[[], Catalog] | None = None,
     *,
     authentication: Literal["on", "off"] = "off",
 ) -> Iterator[httpx.Client]:

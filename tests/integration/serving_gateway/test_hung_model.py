@@ -12,12 +12,14 @@ import pytest
 import redis
 
 from benchmarks.judged_load import Gateway, gateway_process
+from feature_repo.registry.catalog import Catalog
 from foundation.postgres import connect
 from foundation.settings import Settings
 from tests.integration.serving_gateway.conftest import (
     BATCH,
     gateway_on,
     read_batch,
+    read_metrics,
     store_value,
     with_semantic_score,
 )
@@ -98,6 +100,28 @@ def test_who_brings_an_embedding_needs_no_model(
             assert _ranking(client, body, HASTE) == 0.0
         _eventually(asked.exists)
         assert _ranking(client, wanted | {"query_embedding": EMBEDDING}) == 1.0
+
+
+def test_what_needs_it_may_be_taken_out_of_use(
+    applied: Settings, settings: Settings, asked: Path
+) -> None:
+    """The gateway then no longer tells that it is given up, nor asks the model for it."""
+    assert applied == settings
+    _store(settings)
+    command = shlex.join([sys.executable, "-c", SLEEPER, str(asked)])
+    hung = settings.model_copy(
+        update={"embedding_command": command, "catalog_refresh_seconds": 0.05}
+    )
+    deployed = [with_semantic_score()]
+    state = f'feature_tier_state{{part="{SEMANTIC}==1.0.0",tier="on_demand"}}'
+    with gateway_on(hung, lambda: deployed[0]) as client:
+        _eventually(
+            lambda: bool(_search(client, "query")) and read_metrics(client).get(state) == 1.0
+        )
+        deployed[0] = Catalog(
+            [each for each in deployed[0].features if each.feature_name != SEMANTIC], {}
+        )
+        _eventually(lambda: read_metrics(client)[state] == 0.0)
 
 
 def _ranking(
