@@ -6,16 +6,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from foundation.errors import ContractViolation
+from foundation.figure_style import MAIN, MUTED, WRONG, finish, show_dates, titled_figure
 
 Run = Mapping[str, Any]
 
 _MEASURES = {"recall": "Recall", "ndcg": "NDCG"}
 _FOLLOWED_CUT_OFF = 20
-_INK, _MUTED, _GRID, _MODEL, _FAILED = "#222222", "#767676", "#e6e6e6", "#1f6fb2", "#c0392b"
+# For the numbers above the highest points.
+_HEADROOM = 1.18
 
 
 def model_quality_figure(runs: Iterable[Run], *, title: str) -> Figure:
@@ -41,17 +42,19 @@ def model_quality_figure(runs: Iterable[Run], *, title: str) -> Figure:
             "no run on record has measured its model",
             hint="A model is measured once there are enough events to hold some out.",
         )
-    figure = Figure(figsize=(11, 6.4), dpi=144, facecolor="white")
-    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=14, fontweight="bold", color=_INK)
+    figure = titled_figure(title, height=6.4)
     grid = figure.subplots(2, 2, sharex="col", gridspec_kw={"hspace": 0.08, "wspace": 0.06})
     for (left, right), (measure, label) in zip(grid, _MEASURES.items(), strict=True):
         _draw_cut_offs(left, measured[-1], measure)
         _draw_runs(right, measured, measure)
-        _finish(left, f"{label} of the model as of {measured[-1]['as_of']:%d %b %Y}")
-        _finish(right, f"{label} of the best {_FOLLOWED_CUT_OFF} products, run by run")
-    grid[1, 0].set_xlabel("number of products recommended", color=_MUTED)
-    grid[1, 1].set_xlabel("as of", color=_MUTED)
+        for axes, what in (
+            (left, f"of the model as of {measured[-1]['as_of']:%d %b %Y}"),
+            (right, f"of the best {_FOLLOWED_CUT_OFF} products, run by run"),
+        ):
+            finish(axes, f"{label} {what}")
+            axes.set_ylim(0, max(axes.dataLim.y1, 0.01) * _HEADROOM)
+    grid[1, 0].set_xlabel("number of products recommended", color=MUTED)
+    grid[1, 1].set_xlabel("as of", color=MUTED)
     return figure
 
 
@@ -85,7 +88,7 @@ def _draw_cut_offs(axes: Axes, run: Run, measure: str) -> None:
                 textcoords="offset points",
                 ha="center",
                 fontsize=8.5,
-                color=_MODEL,
+                color=MAIN,
             )
 
 
@@ -110,13 +113,11 @@ def _draw_runs(axes: Axes, runs: Sequence[Run], measure: str) -> None:
             marker="X",
             markersize=10,
             markeredgecolor="white",
-            color=_FAILED,
+            color=WRONG,
             label="run failed",
         )
-        axes.legend(loc="lower left", frameon=False, labelcolor=_FAILED, fontsize=9)
-    locator = AutoDateLocator(minticks=2, maxticks=6)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        axes.legend(loc="lower left", frameon=False, labelcolor=WRONG, fontsize=9)
+    show_dates(axes, most=6)
     # Some room around a first run too, which would otherwise stand amid years.
     room = max((runs[-1]["as_of"] - runs[0]["as_of"]) * 0.06, timedelta(days=1))
     axes.set_xlim(runs[0]["as_of"] - room, runs[-1]["as_of"] + room)
@@ -130,8 +131,8 @@ def _draw_pair(
 ) -> None:
     """Draw the model's line and the baseline's, each named at its end."""
     lines = (
-        (model, "model", {"color": _MODEL, "linewidth": 2.2}),
-        (baseline, "popular\nproducts", {"color": _MUTED, "linewidth": 1.6, "linestyle": "--"}),
+        (model, "model", {"color": MAIN, "linewidth": 2.2}),
+        (baseline, "popular\nproducts", {"color": MUTED, "linewidth": 1.6, "linestyle": "--"}),
     )
     for values, name, style in lines:
         axes.plot(places, values, marker="o", markersize=4.5, **style)  # type: ignore[arg-type]
@@ -144,13 +145,3 @@ def _draw_pair(
             fontsize=9.5,
             color=str(style["color"]),
         )
-
-
-def _finish(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", pad=10, fontsize=11, color=_INK)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(_MUTED)
-    axes.grid(axis="y", color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=_MUTED, labelcolor=_MUTED, left=False, labelleft=True)
-    axes.set_ylim(0, max(axes.dataLim.y1, 0.01) * 1.18)

@@ -7,14 +7,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from feature_repo.analysis.profile import Distribution, Period, Profile
 from foundation.errors import ConfigurationError
-
-_INK, _MUTED, _GRID, _MAIN, _MISSING = "#222222", "#767676", "#e6e6e6", "#1f6fb2", "#c0392b"
+from foundation.figure_style import INK, MAIN, WRONG, finish, show_dates, titled_figure
 
 
 def profile_figure(profile: Profile) -> Figure:
@@ -24,16 +22,10 @@ def profile_figure(profile: Profile) -> Figure:
     Returns:
         A figure to be saved; pyplot knows nothing of it.
     """
-    figure = Figure(figsize=(11, 7.2), dpi=144, facecolor="white")
-    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)
-    figure.suptitle(
+    figure = titled_figure(
         f"{profile.feature.reference}   {profile.start:%d %b %Y %H:%M} to "
         f"{profile.end:%d %b %Y %H:%M} UTC",
-        x=0.01,
-        ha="left",
-        fontsize=13,
-        fontweight="bold",
-        color=_INK,
+        height=7.2,
     )
     axes = figure.subplots(3, 1, gridspec_kw={"height_ratios": [1.3, 1.3, 0.9]})
     _draw_distribution(axes[0], profile.distribution)
@@ -42,9 +34,7 @@ def profile_figure(profile: Profile) -> Figure:
     for each in axes[1:]:
         room = (profile.end - profile.start) / 50
         each.set_xlim(profile.start - room, profile.end + room)
-        locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
-        each.xaxis.set_major_locator(locator)
-        each.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        show_dates(each, most=9)
     return figure
 
 
@@ -85,15 +75,15 @@ def write_figure(figure: Figure, path: Path) -> None:
 def _draw_distribution(axes: Axes, distribution: Distribution) -> None:
     if distribution.top_values:
         names, counts = zip(*distribution.top_values, strict=True)
-        axes.bar([str(name)[:24] for name in names], counts, color=_MAIN)
+        axes.bar([str(name)[:24] for name in names], counts, color=MAIN)
         axes.tick_params(axis="x", rotation=30)
-        _finish(axes, "The most frequent values")
+        finish(axes, "The most frequent values")
         return
     edges = [edge for edge, _ in distribution.histogram]
     heights = [count for _, count in distribution.histogram]
-    axes.bar(edges, heights, width=distribution.bin_width or 0.1, align="edge", color=_MAIN)
+    axes.bar(edges, heights, width=distribution.bin_width or 0.1, align="edge", color=MAIN)
     if distribution.figures:
-        axes.axvline(distribution.figures["50%"], color=_INK, linewidth=1.2, linestyle="--")
+        axes.axvline(distribution.figures["50%"], color=INK, linewidth=1.2, linestyle="--")
         axes.annotate(
             "median",
             (distribution.figures["50%"], 1),
@@ -101,9 +91,9 @@ def _draw_distribution(axes: Axes, distribution: Distribution) -> None:
             xytext=(4, -10),
             textcoords="offset points",
             fontsize=9,
-            color=_INK,
+            color=INK,
         )
-    _finish(axes, f"Distribution of {distribution.number_count:,} numbers")
+    finish(axes, f"Distribution of {distribution.number_count:,} numbers")
 
 
 def _draw_trend(axes: Axes, periods: Sequence[Period]) -> None:
@@ -112,33 +102,22 @@ def _draw_trend(axes: Axes, periods: Sequence[Period]) -> None:
         starts = _places(known)
         low, middle, high = (np.array([p.quantiles[n] for p in known]) for n in range(3))
         means = np.array([period.mean for period in known], float)
-        axes.fill_between(
-            starts, low, high, color=_MAIN, alpha=0.15, linewidth=0, label="5 to 95 %"
-        )
-        axes.plot(starts, middle, color=_MAIN, linewidth=2, label="median")
-        axes.plot(starts, means, color=_INK, linewidth=1.2, linestyle="--", label="mean")
+        axes.fill_between(starts, low, high, color=MAIN, alpha=0.15, linewidth=0, label="5 to 95 %")
+        axes.plot(starts, middle, color=MAIN, linewidth=2, label="median")
+        axes.plot(starts, means, color=INK, linewidth=1.2, linestyle="--", label="mean")
         axes.legend(frameon=False, fontsize=9, ncols=3, loc="upper right")
-    _finish(axes, "Trend")
+    finish(axes, "Trend")
 
 
 def _draw_missing(axes: Axes, periods: Sequence[Period]) -> None:
     known = [period for period in periods if period.null_rate is not None]
     rates = np.array([period.null_rate for period in known], float)
-    axes.plot(_places(known), rates, color=_MISSING, linewidth=1.6, marker="o", markersize=3)
+    axes.plot(_places(known), rates, color=WRONG, linewidth=1.6, marker="o", markersize=3)
     axes.set_ylim(-0.03, 1.03)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    _finish(axes, "Null rate: values that are due and missing")
+    finish(axes, "Null rate: values that are due and missing")
 
 
 def _places(periods: Sequence[Period]) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
     """Return where periods start on an axis of time."""
     return np.array([period.start.replace(tzinfo=None) for period in periods], "datetime64[us]")
-
-
-def _finish(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", pad=8, fontsize=11, color=_INK)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(_MUTED)
-    axes.grid(axis="y", color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=_MUTED, labelcolor=_MUTED, left=False, labelleft=True)
