@@ -38,8 +38,8 @@ from serving_gateway.version_choice import VersionChoice
 from serving_gateway.write_back import WriteBack
 
 _VITAL_SIGNS_SECONDS = 0.5
-# Feast reads features, entities and services one after the other.
-_ANSWERS_PER_CATALOG = 3
+# Its digest is read, and then by Feast features, entities and services, one after the other.
+_ANSWERS_PER_CATALOG = 4
 
 Work = Callable[[], Awaitable[None]]
 
@@ -111,9 +111,7 @@ def build_resources(
     """Put the parts together; nothing runs yet."""
     pool = connections.pool
     digest, lag = LogDigest(), LoopLag()
-    interval = timedelta(seconds=settings.catalog_refresh_seconds)
-    limit = timedelta(seconds=_ANSWERS_PER_CATALOG * settings.registry_timeout_seconds)
-    catalog = CatalogCache(read_catalog, interval=interval, limit=limit)
+    catalog = _catalog_cache(settings, read_catalog)
     write_back = WriteBack(settings, pool, instruments, digest)
     guards = _guards(settings, lag, instruments, digest)
     chain = build_chain(
@@ -127,9 +125,11 @@ def build_resources(
         digest=digest,
     )
     rules = RulesCache(settings.serving_rules)
-    interval = timedelta(seconds=settings.serving_rules_refresh_seconds)
     rules_watch = RulesWatch(
-        rules, catalog, RulesInstruments(instruments.metrics), interval=interval
+        rules,
+        catalog,
+        RulesInstruments(instruments.metrics),
+        interval=timedelta(seconds=settings.serving_rules_refresh_seconds),
     )
     watchers = _watchers(settings, instruments, pool, catalog, rules, chain, digest)
     versions, defaults = VersionChoice(catalog, rules, digest), Defaults(pool, catalog)
@@ -171,6 +171,14 @@ def build_resources(
             invalidator.watch,
             *watchers.background,
         ),
+    )
+
+
+def _catalog_cache(settings: Settings, read_catalog: Callable[[], Catalog]) -> CatalogCache:
+    return CatalogCache(
+        read_catalog,
+        interval=timedelta(seconds=settings.catalog_refresh_seconds),
+        limit=timedelta(seconds=_ANSWERS_PER_CATALOG * settings.registry_timeout_seconds),
     )
 
 
