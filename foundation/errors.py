@@ -43,6 +43,10 @@ class StoreUnavailable(FeatureStoreError):
     """PostgreSQL or Redis can't be reached, or did not answer in time."""
 
 
+class StoredButNotOnline(StoreUnavailable):
+    """A run's values are in PostgreSQL, and not all of them in Redis."""
+
+
 class EmbeddingUnavailable(StoreUnavailable):
     """The embedding process died, or did not answer in time."""
 

@@ -32,10 +32,12 @@ class Selection:
     Attributes:
         features: One version a feature, in the order of the request.
         exposures: The experiments that decided on any of them.
+        not_followed: Features of which a rule says what can't be served, and why not.
     """
 
     features: Sequence[FeatureVersion]
     exposures: Sequence[Exposure] = ()
+    not_followed: Sequence[tuple[str, str]] = ()
 
     @cached_property
     def deprecated(self) -> Sequence[FeatureVersion]:

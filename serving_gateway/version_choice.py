@@ -1,6 +1,6 @@
 """Resolve, once a request, which version of each feature is served."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import NamedTuple
@@ -42,10 +42,10 @@ class _Asked(NamedTuple):
     What decides for those who are in no experiment.
 
     Attributes:
-        names: Of features.
+        names: Of features, each once.
         version: What the request says of all of them.
-        versions: What it says of some.
-        declared: What the feature service says.
+        versions: What it says of some of them.
+        declared: What the feature service says of them.
     """
 
     names: tuple[str, ...]
@@ -105,57 +105,76 @@ class VersionChoice:
             UnknownVersion: A feature has no version that the request asks for.
             VersionNotServed: It has, but it is retired, or staged and not asked for exactly.
         """
-        catalog, rules = self._catalog.current, self._rules.current
-        choice = rules.choose(wish.user_id, now=clock.now())
-        asked = _Asked(
-            tuple(feature_names),
-            wish.version,
-            tuple(wish.versions.items()),
-            tuple(declared.items()),
-        )
+        catalog = self._catalog.current
+        choice = self._rules.current.choose(wish.user_id, now=clock.now())
+        names = tuple(dict.fromkeys(feature_names))
+        asked = _Asked(names, wish.version, _of(wish.versions, names), _of(declared, names))
         if choice.assignments:
-            return self._select(catalog, choice, asked)
+            selection = _select(catalog, choice, asked)
+        else:
+            selection = self._remembered(catalog, choice)(asked)
+        for feature_name, reason in selection.not_followed:
+            self._digest.add("serving_rule_not_followed", feature=feature_name, error=reason)
+        return selection
+
+    def _remembered(self, catalog: Catalog, choice: Choice) -> Callable[[_Asked], Selection]:
         memory = self._memory
         if memory is None or memory.catalog is not catalog or memory.choice is not choice:
-            select = lru_cache(_KEPT_SELECTIONS)(partial(self._select, catalog, choice))
+            select = lru_cache(_KEPT_SELECTIONS)(partial(_select, catalog, choice))
             memory = self._memory = _Memory(catalog, choice, select)
-        return memory.select(asked)
+        return memory.select
 
-    def _select(self, catalog: Catalog, choice: Choice, asked: _Asked) -> Selection:
-        features = []
-        decided: dict[str, tuple[Assignment, list[FeatureVersion]]] = {}
-        versions, declared = dict(asked.versions), dict(asked.declared)
-        for name in dict.fromkeys(asked.names):
-            wanted = versions.get(name, asked.version)
-            if wanted is not None:
-                features.append(catalog.select(name, wanted))
-                continue
-            feature, assignment = self._by_rules(catalog, name, choice, declared.get(name))
-            features.append(feature)
-            if assignment is not None:
-                decided.setdefault(assignment.experiment, (assignment, []))[1].append(feature)
-        return Selection(features, [Exposure(*each) for each in decided.values()])
 
-    def _by_rules(
-        self, catalog: Catalog, name: str, choice: Choice, declared: str | None
-    ) -> tuple[FeatureVersion, Assignment | None]:
-        """Return the version for who asks for none, and the experiment that decided, if one did."""
-        assignment = choice.assignments.get(name)
-        if assignment is not None and name in assignment.versions:
-            feature = self._followed(catalog, name, assignment.versions[name])
-            if feature is not None:
-                return feature, assignment
-            assignment = None
-        if name in choice.pinned:
-            feature = self._followed(catalog, name, choice.pinned[name])
-            if feature is not None:
-                return feature, assignment
-        return catalog.select(name, declared), assignment
+def _of(versions: Mapping[str, str], names: Sequence[str]) -> _Items:
+    """Return what is said of some features, whatever else is."""
+    return tuple((name, versions[name]) for name in names if name in versions) if versions else ()
 
-    def _followed(self, catalog: Catalog, name: str, selector: str) -> FeatureVersion | None:
-        """Return what a rule says; None if nothing fits it: nobody is refused because of a rule."""
-        try:
-            return catalog.select(name, selector)
-        except (UnknownVersion, VersionNotServed) as error:
-            self._digest.add("serving_rule_not_followed", feature=name, error=error.message)
-            return None
+
+def _select(catalog: Catalog, choice: Choice, asked: _Asked) -> Selection:
+    features = []
+    decided: dict[str, tuple[Assignment, list[FeatureVersion]]] = {}
+    not_followed: list[tuple[str, str]] = []
+    versions, declared = dict(asked.versions), dict(asked.declared)
+    for name in asked.names:
+        wanted = versions.get(name, asked.version)
+        if wanted is not None:
+            features.append(catalog.select(name, wanted))
+            continue
+        feature, assignment = _by_rules(catalog, name, choice, declared.get(name), not_followed)
+        features.append(feature)
+        if assignment is not None:
+            decided.setdefault(assignment.experiment, (assignment, []))[1].append(feature)
+    exposures = [Exposure(*each) for each in decided.values()]
+    return Selection(features, exposures, not_followed)
+
+
+def _by_rules(
+    catalog: Catalog,
+    name: str,
+    choice: Choice,
+    declared: str | None,
+    not_followed: list[tuple[str, str]],
+) -> tuple[FeatureVersion, Assignment | None]:
+    """Return the version for who asks for none, and the experiment that decided, if one did."""
+    assignment = choice.assignments.get(name)
+    if assignment is not None and name in assignment.versions:
+        feature = _followed(catalog, name, assignment.versions[name], not_followed)
+        if feature is not None:
+            return feature, assignment
+        assignment = None
+    if name in choice.pinned:
+        feature = _followed(catalog, name, choice.pinned[name], not_followed)
+        if feature is not None:
+            return feature, assignment
+    return catalog.select(name, declared), assignment
+
+
+def _followed(
+    catalog: Catalog, name: str, selector: str, not_followed: list[tuple[str, str]]
+) -> FeatureVersion | None:
+    """Return what a rule says; None if nothing fits it: nobody is refused because of a rule."""
+    try:
+        return catalog.select(name, selector)
+    except (UnknownVersion, VersionNotServed) as error:
+        not_followed.append((name, error.message))
+        return None

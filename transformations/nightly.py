@@ -1,8 +1,8 @@
 """What is done after each midnight: make its snapshot, and put away what is old enough."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -22,10 +22,13 @@ from transformations.snapshots.storage import Storage
 
 _log = structlog.get_logger()
 
+_DAY = timedelta(days=1)
+_LONGEST_PAUSE = timedelta(days=7)
+
 
 def keep_snapshots(settings: Settings) -> None:
     """
-    Make the snapshot of the last midnight, and put away what is old enough.
+    Make the snapshots of the last midnight and those missed before it; put away what is old enough.
 
     Old months of the history move to the archive. Old snapshots, what the archive need not keep,
     records of old runs, and the values of retired versions are removed. Each of these is done
@@ -38,7 +41,7 @@ def keep_snapshots(settings: Settings) -> None:
     now, catalog = clock.now(), read_catalog()
     storage, archive = Storage.open(settings), Archive.open(settings)
     steps = {
-        "make_snapshot": partial(_make_snapshot, settings, storage, catalog, now),
+        "make_snapshots": partial(_make_snapshots, settings, storage, catalog, now),
         "remove_snapshots": partial(_remove_snapshots, settings, storage, now),
         "archive_months": partial(_archive_months, settings, archive, now),
         "remove_archives": partial(_remove_archives, settings, archive, now),
@@ -65,17 +68,25 @@ def _failure(name: str, step: Callable[[], None]) -> Exception | None:
     return None
 
 
-def _make_snapshot(settings: Settings, storage: Storage, catalog: Catalog, now: datetime) -> None:
-    manifest = creation.create(
-        settings,
-        storage,
-        snapshot_features(catalog),
-        now.date(),
-        now=now,
-        force=False,
-        on_progress=lambda _: None,
-    )
-    _log.info("snapshot_made", day=str(manifest.day), values=manifest.row_count)
+def _make_snapshots(settings: Settings, storage: Storage, catalog: Catalog, now: datetime) -> None:
+    for day in _due_days(storage.days(), now.date()):
+        manifest = creation.create(
+            settings,
+            storage,
+            snapshot_features(catalog),
+            day,
+            now=now,
+            force=False,
+            on_progress=lambda _: None,
+        )
+        _log.info("snapshot_made", day=str(manifest.day), values=manifest.row_count)
+
+
+def _due_days(made: Iterable[date], today: date) -> list[date]:
+    """Return today and the days missed before it; after a longer pause snapshots begin anew."""
+    recent = [day for day in made if today - _LONGEST_PAUSE <= day < today]
+    first = max(recent) + _DAY if recent else today
+    return [first + _DAY * number for number in range((today - first).days + 1)]
 
 
 def _remove_snapshots(settings: Settings, storage: Storage, now: datetime) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 import stamina
 import structlog
 
-from foundation.errors import FeatureStoreError
+from foundation.errors import FeatureStoreError, StoredButNotOnline
 from foundation.postgres import connect
 from foundation.settings import Settings
 from transformations import pipeline, runs
@@ -36,12 +36,26 @@ class Outcome:
         ending: How it ended.
         reports: What was done, one a feature version; empty unless it succeeded.
         error: Why it failed, or was skipped; empty if it succeeded.
+        is_stored: Whether its values are in PostgreSQL, where other jobs read them.
     """
 
     job: Job
     ending: Ending
     reports: Sequence[runs.RunReport] = ()
     error: str = ""
+    is_stored: bool = False
+
+
+def failure(job: Job, error: Exception) -> Outcome:
+    """Return how a job went that raised an error; one that nobody foresaw is logged whole."""
+    if not isinstance(error, FeatureStoreError):
+        _log.error("job_crashed", job=job.name, exc_info=error)
+    return Outcome(
+        job,
+        Ending.FAILED,
+        error=str(error) or type(error).__name__,
+        is_stored=isinstance(error, StoredButNotOnline),
+    )
 
 
 def run_jobs(
@@ -56,7 +70,8 @@ def run_jobs(
     """
     Run jobs in their order, which must put dependencies first.
 
-    A job that fails does not stop the others, but those that depend on it are skipped.
+    A job that fails does not stop the others, but those that depend on it are skipped, unless its
+    values are in PostgreSQL and just Redis lacks them.
 
     Args:
         settings: Where the stores are, and when to try again.
@@ -88,11 +103,11 @@ def follow(after_run: Callable[[Job], None], job: Job) -> None:
 
 
 def lacking_dependencies(job: Job, outcomes: Sequence[Outcome]) -> list[str]:
-    """Return which dependencies of a job did not succeed, among those that were run."""
+    """Return which dependencies of a job were not stored, among those that were run."""
     failed = {
         feature.reference
         for outcome in outcomes
-        if outcome.ending is not Ending.SUCCEEDED
+        if not outcome.is_stored
         for feature in outcome.job.features
     }
     return [known.reference for known in job.dependencies if known.reference in failed]
@@ -119,6 +134,6 @@ def _run_job(
             with attempt:
                 numbered = replace(options, attempt=attempt.num)
                 reports = pipeline.run(settings, job, as_of=as_of, options=numbered)
-    except FeatureStoreError as error:
-        return Outcome(job, Ending.FAILED, error=str(error))
-    return Outcome(job, Ending.SUCCEEDED, reports)
+    except Exception as error:  # noqa: BLE001 - a mistake in one computation stops no other
+        return failure(job, error)
+    return Outcome(job, Ending.SUCCEEDED, reports, is_stored=True)

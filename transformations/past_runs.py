@@ -15,7 +15,8 @@ def belongs_to_history(connection: Connection, feature: FeatureVersion, as_of: d
     Tell whether a run at `as_of` is the first of its history interval.
 
     Intervals count from midnight UTC of 1970-01-01. A run at an instant that is in the history
-    belongs to it again, so that a re-run can correct it.
+    belongs to it again, so that a re-run can correct it. Runs of chosen entities don't count: the
+    others would lack a value.
     """
     interval_seconds = feature.history_interval.total_seconds()
     interval_start = as_of.timestamp() // interval_seconds * interval_seconds
@@ -23,7 +24,7 @@ def belongs_to_history(connection: Connection, feature: FeatureVersion, as_of: d
         """
         SELECT 1 FROM computation_runs
         WHERE feature_name = %s AND version = %s AND history_row_count IS NOT NULL
-          AND as_of >= to_timestamp(%s) AND as_of < %s
+          AND entity_scope = 'all' AND as_of >= to_timestamp(%s) AND as_of < %s
         LIMIT 1
         """,
         (feature.feature_name, feature.version, interval_start, as_of),
@@ -106,17 +107,21 @@ def computed_instants(
     return {as_of for (as_of,) in rows}
 
 
-def last_status(connection: Connection, feature: FeatureVersion) -> str | None:
-    """Return how a feature version's last run ended, backfills aside; None before the first."""
+def has_stored(connection: Connection, feature: FeatureVersion) -> bool:
+    """
+    Tell whether a feature version's last run has put its values into PostgreSQL.
+
+    Backfills count for nothing; before the first run nothing is held against it.
+    """
     row = connection.execute(
         """
-        SELECT status FROM computation_runs
+        SELECT status = 'succeeded' OR latest_row_count IS NOT NULL FROM computation_runs
         WHERE feature_name = %s AND version = %s AND NOT backfill AND status <> 'running'
         ORDER BY started_at DESC LIMIT 1
         """,
         (feature.feature_name, feature.version),
     ).fetchone()
-    return None if row is None else str(row[0])
+    return row is None or bool(row[0])
 
 
 def last_records(

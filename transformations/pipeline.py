@@ -10,6 +10,7 @@ import pyarrow as pa
 import structlog
 
 from foundation import clock
+from foundation.errors import StoredButNotOnline, StoreUnavailable
 from foundation.postgres import Connection, connect
 from foundation.settings import Settings
 from foundation.tracing import span
@@ -91,7 +92,7 @@ def run(
     Raises:
         JobAlreadyRunning: Another process computes this job.
         QualityGateFailed: Inputs or outputs don't meet their expectations.
-        StoreUnavailable: PostgreSQL or Redis can't be reached.
+        StoreUnavailable: PostgreSQL or Redis can't be reached; `StoredButNotOnline` if it is Redis.
     """
     with (
         span(
@@ -183,7 +184,10 @@ def _published(
             connection, attempt, rows, entity_ids=chosen, append_history=options.append_history
         )
     with steps.step("write online"):
-        online = publishing.write_online(settings, job, rows, entity_ids=chosen)
+        try:
+            online = publishing.write_online(settings, job, rows, entity_ids=chosen)
+        except StoreUnavailable as error:
+            raise StoredButNotOnline(error.message, hint=error.hint) from error
     return [
         runs.RunReport(
             feature=feature,

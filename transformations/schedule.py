@@ -15,7 +15,14 @@ from foundation.settings import Settings
 from transformations import past_runs, pipeline, runs
 from transformations.instrumentation import SchedulerInstruments
 from transformations.jobs import Job
-from transformations.orchestration import Ending, Outcome, follow, lacking_dependencies, skip
+from transformations.orchestration import (
+    Ending,
+    Outcome,
+    failure,
+    follow,
+    lacking_dependencies,
+    skip,
+)
 from transformations.retrying import retry_decision
 from transformations.timetable import (
     Wave,
@@ -126,10 +133,12 @@ class Schedule:
         for name in gone.keys() - self._waves.keys():
             if self._scheduler.get_job(name) is not None:
                 self._scheduler.remove_job(name)
-        for name in self._waves.keys() - gone.keys():
-            wave = self._waves[name]
-            length = period(wave, durations)
-            self._plan(wave, first_start(wave, last_starts, length, now=clock.now()))
+        for name, wave in self._waves.items():
+            # One that runs plans its next start itself, by what is deployed when it ends.
+            is_changed = wave != gone.get(name) and self._scheduler.get_job(name) is not None
+            if name not in gone or is_changed:
+                length = period(wave, durations)
+                self._plan(wave, first_start(wave, last_starts, length, now=clock.now()))
         self._instruments.tick(clock.now(), waves=len(self._waves))
 
     def _read(
@@ -146,7 +155,7 @@ class Schedule:
             self._start,
             "date",
             run_date=start,
-            args=[wave],
+            args=[wave.name],
             id=wave.name,
             replace_existing=True,
             misfire_grace_time=None,  # late is better than not at all
@@ -155,16 +164,19 @@ class Schedule:
             max_instances=2,
         )
 
-    async def _start(self, wave: Wave) -> None:
+    async def _start(self, name: str) -> None:
         task = asyncio.current_task()
         assert task is not None, "APScheduler runs coroutines as tasks"  # noqa: S101
+        if name not in self._waves:  # any more
+            return
         self._running.add(task)
         started = clock.now()
         try:
-            await self._run_wave(wave, task)
+            await self._run_wave(self._waves[name], task)
         finally:
             self._running.discard(task)
-            if not self._stopping and wave.name in self._waves:
+            if not self._stopping and name in self._waves:
+                wave = self._waves[name]
                 length = await asyncio.to_thread(self._period, wave)
                 self._plan(wave, max(started + length, clock.now()))
 
@@ -185,12 +197,8 @@ class Schedule:
                 outcomes.append(await self._run_job(job, outcomes, task))
             except JobAlreadyRunning as error:
                 _log.info("job_left_to_another_process", job=job.name, reason=error.message)
-            except FeatureStoreError as error:
-                outcomes.append(Outcome(job, Ending.FAILED, error=str(error)))
-            except Exception as error:  # noqa: BLE001 - see below
-                # A mistake in one computation must not stop the schedule of all others.
-                _log.exception("job_crashed", job=job.name)
-                outcomes.append(Outcome(job, Ending.FAILED, error=str(error)))
+            except Exception as error:  # noqa: BLE001 - a mistake in one computation stops no other
+                outcomes.append(failure(job, error))
 
     async def _run_job(
         self, job: Job, before: Sequence[Outcome], task: asyncio.Task[None]
@@ -212,7 +220,7 @@ class Schedule:
                         self._attempting.discard(task)
                         self._instruments.set_running(len(self._attempting))
         self._follow(job)
-        return Outcome(job, Ending.SUCCEEDED, reports)
+        return Outcome(job, Ending.SUCCEEDED, reports, is_stored=True)
 
     def _follow(self, job: Job) -> None:
         task = asyncio.create_task(self._call_after_run(job))
@@ -228,7 +236,7 @@ class Schedule:
             unsound = [
                 known.reference
                 for known in job.dependencies
-                if past_runs.last_status(connection, known) in {"failed", "skipped"}
+                if not past_runs.has_stored(connection, known)
             ]
         return lacking_dependencies(job, before) or unsound
 

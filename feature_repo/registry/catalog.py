@@ -153,15 +153,20 @@ def registry_errors() -> Iterator[None]:
     Let the registry's errors leave as ours.
 
     Raises:
-        StoreUnavailable: Its database can't be reached.
+        StoreUnavailable: Its database can't be reached, or lacks its tables.
     """
-    from sqlalchemy.exc import OperationalError  # noqa: PLC0415 - comes with Feast
+    # They come with Feast.
+    from sqlalchemy.exc import OperationalError, ProgrammingError  # noqa: PLC0415
 
     try:
         yield
     except OperationalError as error:
         raise StoreUnavailable(
             f"the registry: {error.orig}", hint="Is PostgreSQL running? `make up` starts it."
+        ) from error
+    except ProgrammingError as error:  # a table that Feast has made once is gone
+        raise StoreUnavailable(
+            f"the registry: {error.orig}", hint="`make apply` deploys the definitions anew."
         ) from error
 
 

@@ -36,7 +36,7 @@ class CatalogReader:
         Return the catalog; called by one thread at a time.
 
         Raises:
-            StoreUnavailable: The registry's database can't be reached.
+            StoreUnavailable: The registry's database can't be reached, or lacks its tables.
         """
         with registry_errors():
             store = self._store = self._store or open_registry()

@@ -162,7 +162,7 @@ class ServingRules(BaseModel):
             if experiment.start <= now < experiment.end:
                 assignment = experiment.assign(user_id)
                 assignments |= dict.fromkeys(experiment.feature_names, assignment)
-        return Choice(self.versions, assignments)
+        return Choice(self.versions, assignments) if assignments else self._pinned
 
     @cached_property
     def _pinned(self) -> "Choice":

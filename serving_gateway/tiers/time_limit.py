@@ -1,8 +1,12 @@
 """A limit of time for work that is begun thousands of times a second."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+
+# The finest that a loop's clock may tell apart.
+_TICK_SECONDS = 0.001
 
 T = TypeVar("T")
 
@@ -28,7 +32,8 @@ class TimeLimit:
 
     def __init__(self) -> None:
         self._begun: list[_Run] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._wakes_at = math.inf
 
     async def run(self, work: Callable[[], Awaitable[T]], seconds: float) -> T:
         """
@@ -37,13 +42,11 @@ class TimeLimit:
         Raises:
             TimeoutError: It took longer, and was cancelled.
         """
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is a coroutine
-        run = _Run(task, loop.time() + seconds)
-        self._begun.append(run)
-        if self._timer is None or run.due < self._timer.when():
-            self._wake_at(run.due)
+        run = _Run(task, asyncio.get_running_loop().time() + seconds)
         try:
+            self._watch(run)
             return await work()
         except asyncio.CancelledError as error:
             # Whoever else cancels the task means more than this work.
@@ -55,22 +58,28 @@ class TimeLimit:
             if run.is_overdue:
                 task.uncancel()
 
+    def _watch(self, run: _Run) -> None:
+        self._begun.append(run)
+        if run.due < self._wakes_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._wake_at(run.due)
+
     def _wake_at(self, due: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._wakes_at = due
         self._timer = asyncio.get_running_loop().call_at(due, self._end_overdue)
 
     def _end_overdue(self) -> None:
-        self._timer = None
         now = asyncio.get_running_loop().time()
         begun, self._begun = self._begun, []
         for run in begun:
             if run.task is None:
                 continue
-            if run.due <= now:
+            if run.due <= now + _TICK_SECONDS:
                 run.is_overdue = True
                 run.task.cancel()
             else:
                 self._begun.append(run)
+        self._timer, self._wakes_at = None, math.inf
         if self._begun:
             self._wake_at(min(run.due for run in self._begun))

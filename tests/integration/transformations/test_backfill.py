@@ -151,6 +151,30 @@ def test_what_fails_does_not_stop_the_rest(shop: Settings) -> None:
     assert any("null_share_category" in entry["error"] for entry in record["failed"])
 
 
+def test_a_mistake_in_one_computation_does_not_stop_the_rest(shop: Settings) -> None:
+    """Nobody foresaw it; it is reported like any failure."""
+    [feature] = ACTIVITY.features
+    # A timedelta has no room for so many days.
+    mistaken = feature.model_copy(
+        update={"feature_name": "mistaken", "parameters": {"window_days": 1e300}}
+    )
+    report = _backfill(shop, [Job((mistaken,), ()), ACTIVITY])
+    record = report.as_record()
+    assert [entry["job"] for entry in record["failed"]] == ["mistaken==1.0.0"] * len(INSTANTS)
+    assert all(entry["error"] for entry in record["failed"])
+    assert {entry["feature"] for entry in record["updated"]} == {ACTIVITY.name}
+
+
+def test_a_backfill_of_some_takes_nobody_elses_place(shop: Settings) -> None:
+    """The next run of all belongs to the history, as if there had been none."""
+    _backfill(shop, [ACTIVITY], INSTANTS[:1], entity_ids=pa.array(["u1"]))
+    later = INSTANTS[0] + timedelta(hours=1)
+    [report] = pipeline.run(shop, ACTIVITY, as_of=later, options=Options())
+    assert report.history_row_count == 2
+    [again] = pipeline.run(shop, ACTIVITY, as_of=later + timedelta(hours=1), options=Options())
+    assert again.history_row_count is None
+
+
 def test_instants_are_multiples_of_the_step() -> None:
     """Both ends count; a range without a multiple is refused."""
     hour = timedelta(hours=1)

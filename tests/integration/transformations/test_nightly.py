@@ -68,6 +68,18 @@ def test_what_another_process_is_at_is_left_to_it(busy: Settings) -> None:
     assert _history(busy) == 1
 
 
+def test_nights_that_were_missed_are_made_up_for(storing: Settings) -> None:
+    """Since the snapshot before them, if that is not too long ago."""
+    storage, now = Storage.open(storing), clock.now()
+    missed = [(now - timedelta(days=ago)).date() for ago in (3, 2, 1, 0)]
+    before = missed[0] - timedelta(days=1)
+    creation.create(
+        storing, storage, [POPULARITY], before, now=now, force=False, on_progress=lambda _: None
+    )
+    keep_snapshots(storing)
+    assert storage.days() == [before, *missed]
+
+
 def test_a_step_that_fails_stops_no_other(storing: Settings, tmp_path: Path) -> None:
     """Its error comes when everything else is done, so that the night is tried again."""
     today = clock.now().date()

@@ -129,6 +129,45 @@ async def test_what_depends_on_a_failure_is_skipped(fresh_shop: Settings) -> Non
     assert _statuses(fresh_shop, "category_popularity") == ["failed"]
 
 
+async def test_what_just_redis_lacks_can_be_depended_on(fresh_shop: Settings) -> None:
+    """Dependents read PostgreSQL; the runs failed all the same, and are tried again."""
+    unreachable = Settings.model_validate(
+        {
+            **fresh_shop.model_dump(),
+            "redis_url": "redis://127.0.0.1:1",
+            "retry_delays_seconds": (0.1,),
+        }
+    )
+    popularity = _job("category_popularity")
+    await _run_until(
+        unreachable,
+        [popularity, _job("user_category_affinity", popularity.leader)],
+        lambda: _statuses(fresh_shop, "user_category_affinity") == ["failed"] * 2,
+    )
+    assert _statuses(fresh_shop, "category_popularity") == ["failed"] * 2
+    with connect(fresh_shop) as connection:
+        rows = connection.execute("SELECT DISTINCT feature_name FROM feature_latest").fetchall()
+    assert sorted(rows) == [("category_popularity",), ("user_category_affinity",)]
+
+
+@pytest.mark.parametrize("frequency", [SECOND, timedelta(days=1)])
+async def test_a_definition_that_changes_counts_at_once(
+    fresh_shop: Settings, frequency: timedelta
+) -> None:
+    """A job that failed by a wrong expectation needs no new schedule when that is mended."""
+    hurried = fresh_shop.model_copy(update={"schedule_refresh_seconds": 0.1})
+    wrong = _job("product_freshness_score", valid_range=(2.0, 3.0), computation_frequency=frequency)
+    jobs = [wrong]
+
+    def ended() -> bool:
+        statuses = _statuses(fresh_shop, "product_freshness_score")
+        if statuses and statuses[-1] == "failed":
+            jobs[0] = _job("product_freshness_score", **BRIEF)
+        return "succeeded" in statuses
+
+    await _run_until(hurried, jobs, ended)
+
+
 async def test_what_comes_after_a_run_spoils_nothing(fresh_shop: Settings) -> None:
     """The schedule goes on when the measurement after a run fails."""
 

@@ -110,6 +110,26 @@ async def test_a_variant_that_nothing_fits_is_no_exposure(tmp_path: Path) -> Non
     assert _served(choice.resolve([POPULARITY], Wish())) == ["1.1.0"]
 
 
+async def test_who_is_in_no_experiment_is_remembered_for_all(tmp_path: Path) -> None:
+    """Also while one has ended; what a request says of other features makes no difference."""
+    ended = _experiment("over", {POPULARITY: "2.0.0"}) | {"end": "2026-01-02T00:00:00Z"}
+    choice = await _choice(tmp_path, {"experiments": [ended]})
+    first = choice.resolve([POPULARITY], Wish())
+    assert choice.resolve([POPULARITY], Wish(user_id="new")) is first
+    assert choice.resolve([POPULARITY], Wish(versions={"of_no_matter": "1.0.0"})) is first
+
+
+async def test_each_request_tells_of_the_rules_it_can_not_follow(tmp_path: Path) -> None:
+    """However often the same one comes."""
+    digest = LogDigest()
+    choice = await _choice(tmp_path, {"versions": {POPULARITY: "^7"}}, digest)
+    for _ in range(3):
+        choice.resolve([POPULARITY], Wish())
+    with capture_logs() as logged:
+        digest.flush()
+    assert [(each["event"], each["count"]) for each in logged] == [("serving_rule_not_followed", 3)]
+
+
 async def test_what_is_remembered_is_of_this_catalog_and_these_rules(tmp_path: Path) -> None:
     """The same request gets the very same; once something is deployed or pinned, what is new."""
     features = gather_features()
