@@ -13,6 +13,7 @@ from foundation.redis import connect
 from foundation.settings import Settings
 from transformations import past_runs, runs
 from transformations.jobs import Job
+from transformations.on_demand import is_combined
 
 _ROWS_PER_DIGEST = 100_000
 
@@ -51,6 +52,9 @@ def write_offline(
                 if append_history is None
                 else append_history,
             )
+            if entity_ids is None and not run.backfill and is_combined(feature):
+                # What requests had computed from values that are replaced now is computed anew.
+                offline_values.remove_older(connection, feature, than=run.as_of)
             runs.record_written(
                 connection,
                 run,

@@ -20,11 +20,12 @@ def typed_values(feature: FeatureVersion, result: pa.Table) -> pa.Table:
 
     Args:
         feature: Whose computation it was.
-        result: The join keys and `feature_value`, or for a map `map_keys` and `map_values`.
+        result: The join keys and `feature_value`, or for a map `map_keys` and `map_values`; and
+            `timestamp` if its values are as old as what they were made from.
 
     Returns:
-        entity_id string, feature_value of the feature's Arrow type; one row a row of the result, in
-        the order of entity_id's bytes.
+        entity_id string, feature_value of the feature's Arrow type, and timestamp if the result has
+        it; one row a row of the result, in the order of entity_id's bytes.
 
     Raises:
         ContractViolation: A column is missing.
@@ -47,7 +48,10 @@ def typed_values(feature: FeatureVersion, result: pa.Table) -> pa.Table:
     )
     identifiers = entity_ids([_array(columns[join_key]) for join_key in feature.join_keys])
     order = pc.sort_indices(identifiers)
-    return pa.table({"entity_id": identifiers.take(order), "feature_value": values.take(order)})
+    typed = {"entity_id": identifiers.take(order), "feature_value": values.take(order)}
+    if "timestamp" in columns.column_names:
+        typed["timestamp"] = _array(columns["timestamp"]).take(order)
+    return pa.table(typed)
 
 
 def stored_rows(feature: FeatureVersion, values: pa.Table, *, as_of: datetime) -> pa.Table:
@@ -55,7 +59,7 @@ def stored_rows(feature: FeatureVersion, values: pa.Table, *, as_of: datetime) -
     Return typed values as the rows that both stores take.
 
     Returns:
-        entity_id string, feature_value JSON text, timestamp `as_of`.
+        entity_id string, feature_value JSON text, timestamp: the values' own, or `as_of`.
     """
     column = _array(values["feature_value"])
     texts = pa.chunked_array(
@@ -65,13 +69,13 @@ def stored_rows(feature: FeatureVersion, values: pa.Table, *, as_of: datetime) -
         ],
         pa.string(),
     )
-    timestamp = pa.scalar(as_of, pa.timestamp("us", "UTC"))
+    timestamps = (
+        values["timestamp"]
+        if "timestamp" in values.column_names
+        else pa.repeat(pa.scalar(as_of, pa.timestamp("us", "UTC")), values.num_rows)
+    )
     return pa.table(
-        {
-            "entity_id": values["entity_id"],
-            "feature_value": texts,
-            "timestamp": pa.repeat(timestamp, values.num_rows),
-        }
+        {"entity_id": values["entity_id"], "feature_value": texts, "timestamp": timestamps}
     )
 
 

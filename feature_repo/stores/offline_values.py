@@ -103,6 +103,14 @@ def write_values(
     return WrittenRows(latest=latest, history=history)
 
 
+def remove_older(connection: Connection, feature: FeatureVersion, *, than: datetime) -> None:
+    """Remove latest values of a feature version, in the connection's transaction."""
+    connection.execute(
+        'DELETE FROM feature_latest WHERE feature_name = %s AND version = %s AND "timestamp" < %s',
+        (feature.feature_name, feature.version, than),
+    )
+
+
 def append_values(connection: Connection, feature: FeatureVersion, rows: pa.Table) -> WrittenRows:
     """
     Write values of any instants in the connection's transaction, all of them to the history.

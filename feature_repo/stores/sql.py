@@ -24,10 +24,10 @@ _TRANSPORTED_VALUES = {
     FeatureType.MAP: "feature_value::text",
 }
 
-# $1 is a feature's name, $2 its version, $3 an array of entity ids.
+# $1 is a feature's name, $2 its version, $3 an array of entity ids; older ones than $4 don't count.
 LATEST_VALUES = """
-SELECT entity_id, feature_value::text FROM feature_latest
-WHERE feature_name = $1 AND version = $2 AND entity_id = ANY($3::text[])
+SELECT entity_id, feature_value::text, "timestamp" FROM feature_latest
+WHERE feature_name = $1 AND version = $2 AND entity_id = ANY($3::text[]) AND "timestamp" >= $4
 """
 
 

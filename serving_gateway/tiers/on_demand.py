@@ -85,7 +85,7 @@ class OnDemandTier:
         self,
         columns: Sequence[Column],
         *,
-        is_timed: bool,  # noqa: ARG002 - the timestamp is now
+        is_timed: bool,  # noqa: ARG002 - timestamps come for free
         deadline: Deadline,
     ) -> list[Found]:
         """Compute the values of columns, each on its own; see `Tier.read`."""
@@ -129,13 +129,13 @@ class OnDemandTier:
             raise StoreUnavailable(error.message) from error
         if column.feature.serving_location:
             self._write_back.offer_computed(column.feature, rows)
-        texts = dict(
-            zip(rows["entity_id"].to_pylist(), rows["feature_value"].to_pylist(), strict=True)
-        )
+        identifiers = rows["entity_id"].to_pylist()
+        texts = dict(zip(identifiers, rows["feature_value"].to_pylist(), strict=True))
+        timestamps = dict(zip(identifiers, rows["timestamp"].to_pylist(), strict=True))
         found = [texts.get(entity_id) for entity_id in column.entity_ids]
         return Found(
             [None if text is None else text.encode() for text in found],
-            [None if text is None else as_of for text in found],
+            [timestamps.get(entity_id) for entity_id in column.entity_ids],
         )
 
     async def _rows(self, column: Column, as_of: datetime) -> pa.Table:
@@ -192,6 +192,9 @@ def _repeated(vector: npt.NDArray[np.float32], texts: Sequence[str]) -> Vectors:
 def _finish(
     feature: FeatureVersion, planned: Plan, results: Mapping[str, pa.Table], as_of: datetime
 ) -> pa.Table:
-    values = typed_values(feature, planned.finish(results))
+    result = planned.finish(results)
+    if not feature.serving_location and "timestamp" in result.column_names:
+        result = result.drop_columns("timestamp")  # made for this request, of whatever there is
+    values = typed_values(feature, result)
     sound = values.filter(in_valid_range(feature, values["feature_value"]))
     return stored_rows(feature, sound, as_of=as_of)

@@ -43,6 +43,11 @@ def is_computable(feature: FeatureVersion) -> bool:
     return _way(feature) is not None
 
 
+def is_combined(feature: FeatureVersion) -> bool:
+    """Tell whether a feature version can be computed from stored values of its dependencies."""
+    return _way(feature) is combination.plan
+
+
 def plan(
     feature: FeatureVersion,
     wanted: pa.Table,

@@ -15,7 +15,8 @@ from feature_repo.stores.sql import LATEST_VALUES
 from transformations.computations.statements import Statement
 from transformations.on_demand.plan import Plan, Request
 
-_STORED = pa.schema({"entity_id": pa.string(), "feature_value": pa.string()})
+_INSTANT = pa.timestamp("us", "UTC")
+_STORED = pa.schema({"entity_id": pa.string(), "feature_value": pa.string(), "timestamp": _INSTANT})
 
 
 def plan(request: Request) -> Plan:
@@ -23,7 +24,10 @@ def plan(request: Request) -> Plan:
     Return the plan of a module with `combine(wanted, *, <dependencies>, <parameters>)`.
 
     Dependencies are given by their feature names, as the join keys and `feature_value` of those
-    wanted entities that have one. It gets the parameters that it takes, and `embed` if it takes it.
+    wanted entities that have one that is no older than their look-back, as in training. It gets the
+    parameters that it takes, and `embed` if it takes it.
+
+    A value is as old as the oldest of those that it is made from: its `timestamp`.
     """
 
     def finish(results: Mapping[str, pa.Table]) -> pa.Table:
@@ -31,10 +35,14 @@ def plan(request: Request) -> Plan:
             d.feature_name: _known_values(d, request.wanted, results[d.feature_name])
             for d in request.dependencies
         }
-        return combined(request, known)
+        result = combined(request, known)
+        made_at = [_made_at(d, result, results[d.feature_name]) for d in request.dependencies]
+        now = pa.scalar(request.as_of, _INSTANT).cast(pa.int64())
+        oldest = pc.min_element_wise(*made_at, now).cast(_INSTANT)
+        return result.append_column("timestamp", oldest)
 
     return Plan(
-        {d.feature_name: _latest(d, request.wanted) for d in request.dependencies},
+        {d.feature_name: _latest(d, request) for d in request.dependencies},
         finish,
         embeds="embed" in inspect.signature(request.module.combine).parameters,
     )
@@ -60,11 +68,20 @@ def combined(request: Request, known: Mapping[str, pa.Table]) -> pa.Table:
     return result
 
 
-def _latest(dependency: FeatureVersion, wanted: pa.Table) -> Statement:
-    identifiers = _entities(dependency, wanted)["entity_id"].to_pylist()
+def _latest(dependency: FeatureVersion, request: Request) -> Statement:
+    identifiers = _entities(dependency, request.wanted)["entity_id"].to_pylist()
+    since = request.as_of - dependency.look_back
     return Statement(
-        LATEST_VALUES, (dependency.feature_name, dependency.version, identifiers), _STORED
+        LATEST_VALUES, (dependency.feature_name, dependency.version, identifiers, since), _STORED
     )
+
+
+def _made_at(dependency: FeatureVersion, result: pa.Table, stored: pa.Table) -> pa.ChunkedArray:
+    """Return the event timestamp of a dependency at each row of a result; null without a value."""
+    identifiers = entity_ids([result[key] for key in dependency.join_keys])
+    rows = pc.index_in(identifiers, stored["entity_id"].combine_chunks())
+    # Of timestamps Arrow finds no least.
+    return pc.take(stored["timestamp"], rows).cast(pa.int64())
 
 
 def _known_values(dependency: FeatureVersion, wanted: pa.Table, stored: pa.Table) -> pa.Table:

@@ -362,6 +362,41 @@ def test_a_store_that_refuses_costs_no_answer(gateway: httpx.Client, settings: S
     assert (answer["counts"], answer["degraded"]) == ({"default": 1}, True)
 
 
+@pytest.mark.parametrize(
+    ("hours", "count", "status"),
+    [(1, "on_demand", "PRESENT"), (30, "on_demand", "OUTSIDE_MAX_AGE"), (50, "default", None)],
+    ids=["fresh", "stale", "beyond their look-back"],
+)
+def test_an_affinity_is_as_old_as_the_older_of_its_factors(
+    gateway: httpx.Client,
+    settings: Settings,
+    valkey: redis.Redis,
+    hours: int,
+    count: str,
+    status: str | None,
+) -> None:
+    """It is in Redis for what is left of their life, and never fresher than they are."""
+    made_at = clock.now() - timedelta(hours=hours)
+    shares = [1 / FACTOR_COUNT] * FACTOR_COUNT
+    _store_latest(settings, "user_factors", "u1", shares, timestamp=made_at)
+    _store_latest(settings, "product_factors", "p1", FACTORS)
+    asked = {"entity_ids": ["u1:p1"], "feature_names": ["user_product_affinity"]}
+    answer = read_batch(gateway, **asked, metadata=True)
+    assert answer["counts"] == {count: 1}
+    if status is None:
+        return
+    origin = answer["metadata"]["u1:p1"]["user_product_affinity"]
+    assert origin["status"] == status
+    assert datetime.fromisoformat(origin["event_timestamp"]) == made_at
+    [key] = redis_keys("user_product_affinity", "1.0.0", ["u1:p1"])
+    if status == "PRESENT":
+        _eventually(lambda: valkey.get(key))
+        assert valkey.ttl(key) == pytest.approx(3_600 * (24 - hours), abs=60)
+    else:
+        _eventually(lambda: read_batch(gateway, **asked)["counts"] == {"offline": 1})
+        assert valkey.get(key) is None
+
+
 @pytest.mark.parametrize("factors", ["none", [1.0, 2.0], {"a": 1.0}, None])
 def test_factors_that_are_none_cost_their_own_pairs(
     gateway: httpx.Client, settings: Settings, factors: object

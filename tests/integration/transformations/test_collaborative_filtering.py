@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from feature_repo.registry.gather import gather_features
+from foundation import clock
 from foundation.errors import ContractViolation
 from foundation.postgres import connect
 from foundation.settings import Settings
@@ -66,6 +67,31 @@ def _latest(settings: Settings, feature_name: str) -> dict[str, Any]:
     query = "SELECT entity_id, feature_value FROM feature_latest WHERE feature_name = %s"
     with connect(settings) as connection:
         return dict(connection.execute(query, (feature_name,)).fetchall())
+
+
+def test_what_an_older_model_gave_goes(busy_shop: Settings, job: Job) -> None:
+    """Affinities that requests had computed meanwhile are computed anew, of the new factors."""
+    now = clock.now()
+    before = now - timedelta(hours=2)
+    with connect(busy_shop) as connection:
+        connection.execute(
+            "UPDATE events SET event_timestamp = event_timestamp + (%s - (SELECT "
+            "max(event_timestamp) FROM events))",
+            (now - timedelta(seconds=1),),
+        )
+        for entity_id, feature_name, value in (
+            ("u%3A0:p99", "user_product_affinity", "0.5"),
+            ("gone", "user_factors", "[0.5]"),
+        ):
+            connection.execute(
+                "INSERT INTO feature_latest VALUES (%s, %s, %s, '1.0.0', %s)",
+                (entity_id, feature_name, value, before),
+            )
+    pipeline.run(busy_shop, job, as_of=before + timedelta(hours=1))
+    assert "u%3A0:p99" in _latest(busy_shop, "user_product_affinity")  # the past replaces nothing
+    pipeline.run(busy_shop, job)
+    assert len(_latest(busy_shop, "user_product_affinity")) == USERS * TOP
+    assert "gone" in _latest(busy_shop, "user_factors")
 
 
 def test_the_features_are_published_together(busy_shop: Settings, job: Job) -> None:
