@@ -24,7 +24,9 @@ def select_version(versions: Sequence[FeatureVersion], wanted: str | None) -> Fe
     Args:
         versions: All versions of one feature.
         wanted: `1.0.0` for exactly that one, staged ones too; `^1` or `^1.2` for the newest of the
-            same MAJOR; `~1.2` for the newest of the same MINOR; `latest` or None for the newest.
+            same MAJOR; `~1.2` for the newest of the same MINOR; `latest` for the newest. None for
+            the newest that is compatible with the oldest active one: who does not ask is not moved
+            to another MAJOR as long as the one before it is active.
             Of several that fit, active ones come before deprecated ones.
 
     Raises:
@@ -38,6 +40,8 @@ def select_version(versions: Sequence[FeatureVersion], wanted: str | None) -> Fe
     served = [v for v in fitting if v.status in _SERVED or (exact and v.status is Status.STAGED)]
     if not served:
         raise _refusal(versions, fitting, selector)
+    if wanted is None:
+        served = _compatible_with_oldest(served)
     return max(served, key=lambda v: (v.status is not Status.DEPRECATED, v.parsed_version))
 
 
@@ -53,6 +57,12 @@ def fitting_versions(versions: Sequence[FeatureVersion], selector: str) -> list[
             f"{selector!r} selects no version", hint="Write 1.0.0, ^1, ~1.2 or latest."
         )
     return [v for v in versions if _fits(v.parsed_version, selector)]
+
+
+def _compatible_with_oldest(served: Sequence[FeatureVersion]) -> list[FeatureVersion]:
+    preferred = [v for v in served if v.status is Status.ACTIVE] or served
+    oldest = min(preferred, key=lambda v: v.parsed_version)
+    return [v for v in preferred if _fits(v.parsed_version, f"^{oldest.version}")]
 
 
 def _fits(version: semver.Version, selector: str) -> bool:

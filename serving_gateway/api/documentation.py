@@ -15,7 +15,7 @@ TAGS: list[Json] = [
         "team's model needs; and see which features there are.\n\n"
         "A version is written exactly (`1.0.0`), as a range (`^1`: the newest of the same MAJOR, "
         "`~1.2`: of the same MINOR), or as `latest`. Who says nothing gets what experiments and "
-        "pinned versions say, else the newest active one.",
+        "pinned versions say, else the newest active one of the oldest MAJOR that has one.",
     },
     {
         "name": "feast",

@@ -35,7 +35,7 @@ DEPLOYED = _versions(
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (None, "1.10.0"),
+        (None, "0.1.0"),
         ("latest", "1.10.0"),
         ("1.0.0", "1.0.0"),
         ("3.0.0", "3.0.0"),
@@ -52,6 +52,22 @@ DEPLOYED = _versions(
 def test_the_newest_that_fits_is_served(wanted: str | None, expected: str) -> None:
     """By number, not by text; active before deprecated, staged only exactly."""
     assert select_version(DEPLOYED, wanted).version == expected
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ({"1.0.0": A, "1.1.0": A, "2.0.0": A}, "1.1.0"),
+        ({"1.0.0": D, "1.1.0": A, "2.0.0": A, "2.1.0": S}, "1.1.0"),
+        ({"1.0.0": D, "1.1.0": D, "2.0.0": A, "2.1.0": A}, "2.1.0"),
+        ({"1.0.0": R, "1.1.0": D, "2.0.0": D}, "1.1.0"),
+    ],
+)
+def test_who_does_not_ask_is_not_moved_to_another_major(
+    statuses: dict[str, Status], expected: str
+) -> None:
+    """Until no version of the one before is active any more."""
+    assert select_version(_versions(statuses), None).version == expected
 
 
 @pytest.mark.parametrize(
