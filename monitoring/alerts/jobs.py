@@ -30,6 +30,14 @@ ALERTS = (
         description="It does not mend itself; its values get older and older.",
     ),
     Alert(
+        name="JobSkipped",
+        expression=job_with_owner(f"{by_job('batch_job_consecutive_skips')} > 0"),
+        hold=timedelta(minutes=2),
+        severity=Severity.WARNING,
+        summary="{{ $labels.job_name }}: the last run was skipped",
+        description="What it depends on did not succeed; its own values get older.",
+    ),
+    Alert(
         name="JobSlow",
         expression=job_with_owner(
             f"(time() - {running_since()}) > on (job_name) {_TOO_LONG} "

@@ -24,6 +24,11 @@ def job_states(jobs: Sequence[JobState]) -> Iterator[Metric]:
             [(job, job.consecutive_failures) for job in jobs],
         ),
         (
+            "batch_job_consecutive_skips",
+            "Runs since a job last succeeded that were skipped because of what they depend on.",
+            [(job, job.consecutive_skips) for job in jobs],
+        ),
+        (
             "batch_job_last_duration_seconds",
             "How long the last successful run took.",
             [(job, job.last_seconds) for job in jobs],

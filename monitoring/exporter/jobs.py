@@ -16,6 +16,9 @@ SELECT job_name, success.finished_at AS succeeded_at, success.seconds AS last_se
        (SELECT count(DISTINCT started_at) FROM computation_runs AS run
         WHERE run.job_name = job.job_name AND NOT backfill AND status = 'failed' AND attempt = 1
           AND started_at > coalesce(success.started_at, '-infinity')) AS consecutive_failures,
+       (SELECT count(DISTINCT started_at) FROM computation_runs AS run
+        WHERE run.job_name = job.job_name AND NOT backfill AND status = 'skipped'
+          AND started_at > coalesce(success.started_at, '-infinity')) AS consecutive_skips,
        (SELECT max(started_at) FROM computation_runs AS run
         WHERE run.job_name = job.job_name AND NOT backfill AND status = 'running'
           AND started_at > coalesce(success.started_at, '-infinity')) AS running_since
@@ -49,6 +52,7 @@ class JobState:
         expected_seconds: Median of the last successful ones.
         consecutive_failures: Failed runs since the last successful one; a run and its retries are
             one, which has failed as soon as its first attempt has.
+        consecutive_skips: Runs since then that were skipped because of what they depend on.
         running_since: Start of the one that runs; None if none does.
     """
 
@@ -58,6 +62,7 @@ class JobState:
     last_records: float | None
     expected_seconds: float | None
     consecutive_failures: int
+    consecutive_skips: int
     running_since: datetime | None
 
 

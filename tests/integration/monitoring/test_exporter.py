@@ -122,6 +122,21 @@ def test_gauges_tell_how_jobs_are(told: Settings, postgres: Connection) -> None:
     assert sample("batch_job_last_success_timestamp", job_name="popularity_score==2.0.0") is None
 
 
+def test_skips_count_until_a_job_succeeds(told: Settings, postgres: Connection) -> None:
+    """They are no failures."""
+    for number in (1, 2):
+        insert_run(
+            postgres, "popularity_score", started_at=clock.now() + number * SECOND, status="skipped"
+        )
+    sample = _read(told)
+    assert sample("batch_job_consecutive_skips", job_name=JOB) == 2
+    assert sample("batch_job_consecutive_failures", job_name=JOB) == 2
+    insert_run(
+        postgres, "popularity_score", started_at=clock.now() + 3 * SECOND, status="succeeded"
+    )
+    assert _read(told)("batch_job_consecutive_skips", job_name=JOB) == 0
+
+
 def test_a_run_and_its_retries_fail_once(told: Settings, postgres: Connection) -> None:
     """Three attempts of one run are not three runs in a row."""
     for attempt in (2, 3, 4):

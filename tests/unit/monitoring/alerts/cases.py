@@ -267,6 +267,11 @@ JOBS = [
         besides=("JobFailed",),
     ),
     Case(
+        "JobSkipped",
+        {f"batch_job_consecutive_skips{{{JOB}}}": gauge(0, 1, 0)},
+        OF_JOB | WARNING,
+    ),
+    Case(
         "JobSlow",
         {
             f"batch_job_last_duration_seconds{{{JOB}}}": gauge(199, 201, 100),
