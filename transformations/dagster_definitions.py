@@ -4,7 +4,9 @@ Dagster's view of the jobs: `dagster dev -m transformations.dagster_definitions`
 Generated from the registry when Dagster loads it. Each feature version is an asset, downstream of
 its source tables and dependencies; each feature service is downstream of what it reads. Partitions
 are history intervals: materializing one computes the values as of its end. Schedules compute the
-values of now, into the partition that is running. Each kind of quality check is an asset check.
+values of now, into the partition that is running; jobs that depend on each other have one schedule,
+and what fails is retried and skipped as by `python -m transformations schedule`. Each kind of
+quality check is an asset check.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,16 +19,23 @@ import dagster as dg
 from feature_repo.registry.catalog import Catalog, read_catalog
 from feature_repo.registry.metadata import FeatureVersion
 from foundation import clock
-from foundation.errors import FeatureStoreError
 from foundation.postgres import connect
-from foundation.settings import load_settings
-from transformations import past_runs, pipeline, runs
+from foundation.settings import Settings, load_settings
+from transformations import past_runs, pipeline
 from transformations.drift.after_run import measure_after_run
 from transformations.expressions import computation_module
 from transformations.jobs import Job
-from transformations.orchestration import follow
+from transformations.orchestration import (
+    Ending,
+    Outcome,
+    follow,
+    run_job,
+    skip,
+    unsound_dependencies,
+)
 from transformations.selection import scheduled_jobs
 from transformations.source_tables import SCHEMAS
+from transformations.timetable import Wave, waves_of
 
 _PARTITIONS_START = datetime(2026, 1, 1, tzinfo=UTC)
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -58,12 +67,19 @@ class RunConfig(dg.Config):
 def build_definitions(catalog: Catalog) -> dg.Definitions:
     """Return the assets, checks, jobs and schedules of what is deployed."""
     jobs = scheduled_jobs(catalog)
-    assets = {job.name: _job_assets(job) for job in jobs}
-    asset_jobs = {job.name: _asset_job(job, assets[job.name]) for job in jobs}
+    assets: list[dg.AssetsDefinition] = []
+    asset_jobs, schedules = [], []
+    for wave in waves_of(jobs):
+        of_wave = [_job_assets(job, _partitions(wave)) for job in wave.jobs]
+        name = "__".join(map(_identifier, wave.jobs))
+        asset_job = dg.define_asset_job(f"{name}_job", selection=dg.AssetSelection.assets(*of_wave))
+        assets += of_wave
+        asset_jobs.append(asset_job)
+        schedules.append(_schedule(name, wave, asset_job))
     return dg.Definitions(
-        assets=[*_source_assets(), *assets.values(), *_service_assets(catalog, jobs)],
-        jobs=list(asset_jobs.values()),
-        schedules=[_schedule(job, asset_jobs[job.name]) for job in jobs],
+        assets=[*_source_assets(), *assets, *_service_assets(catalog, jobs)],
+        jobs=asset_jobs,
+        schedules=schedules,
     )
 
 
@@ -98,7 +114,7 @@ def _service_assets(catalog: Catalog, jobs: Sequence[Job]) -> list[dg.AssetSpec]
     ]
 
 
-def _job_assets(job: Job) -> dg.AssetsDefinition:
+def _job_assets(job: Job, partitions: dg.TimeWindowPartitionsDefinition) -> dg.AssetsDefinition:
     upstream = [
         *(dg.AssetKey(name) for name in job.leader.source),
         *(_asset_key(known) for known in job.dependencies),
@@ -125,7 +141,7 @@ def _job_assets(job: Job) -> dg.AssetsDefinition:
         name=_identifier(job),
         specs=specs,
         check_specs=checks,
-        partitions_def=_partitions(job),
+        partitions_def=partitions,
         can_subset=False,
     )
     def compute(context: dg.AssetExecutionContext, config: RunConfig) -> Iterator[Any]:
@@ -138,22 +154,17 @@ def _job_assets(job: Job) -> dg.AssetsDefinition:
 def _compute(context: dg.AssetExecutionContext, job: Job, *, now: bool) -> Iterator[Any]:
     settings = load_settings()
     as_of = None if now else min(context.partition_time_window.end, clock.now())
-    error: FeatureStoreError | None = None
-    reports: Mapping[str, runs.RunReport] = {}
-    try:
-        options = pipeline.Options(append_history=None if now else True)
-        done = pipeline.run(settings, job, as_of=as_of, options=options)
-        reports = {report.feature.reference: report for report in done}
-        if now:
-            follow(partial(measure_after_run, settings), job)
-    except FeatureStoreError as caught:
-        error = caught
+    outcome = _outcome(settings, job, as_of)
+    reports = {report.feature.reference: report for report in outcome.reports}
+    if now and outcome.ending is Ending.SUCCEEDED:
+        follow(partial(measure_after_run, settings), job)
     with connect(settings) as connection:
         records = past_runs.last_records(connection, job, backfill_of=as_of)
     for feature in job.features:
         yield from _check_results(feature, records)
-    if error is not None:
-        raise dg.Failure(description=str(error), allow_retries=False)
+    if outcome.ending is not Ending.SUCCEEDED:
+        # Whatever may pass has been tried again already.
+        raise dg.Failure(description=outcome.error, allow_retries=False)
     for feature in job.features:
         report = reports[feature.reference]
         yield dg.MaterializeResult(
@@ -166,6 +177,14 @@ def _compute(context: dg.AssetExecutionContext, job: Job, *, now: bool) -> Itera
                 **report.metrics,
             },
         )
+
+
+def _outcome(settings: Settings, job: Job, as_of: datetime | None) -> Outcome:
+    lacking = [] if as_of is not None else unsound_dependencies(settings, job)
+    if lacking:
+        return skip(settings, job, lacking, as_of=None)
+    options = pipeline.Options(append_history=None if as_of is None else True)
+    return run_job(settings, job, as_of=as_of, options=options)
 
 
 def _check_results(
@@ -192,8 +211,8 @@ def _check_results(
         )
 
 
-def _partitions(job: Job) -> dg.TimeWindowPartitionsDefinition:
-    interval = max(feature.history_interval for feature in job.features)
+def _partitions(wave: Wave) -> dg.TimeWindowPartitionsDefinition:
+    interval = max(feature.history_interval for job in wave.jobs for feature in job.features)
     return dg.TimeWindowPartitionsDefinition(
         start=_PARTITIONS_START,
         cron_schedule=_cron(interval),
@@ -203,22 +222,13 @@ def _partitions(job: Job) -> dg.TimeWindowPartitionsDefinition:
     )
 
 
-def _asset_job(job: Job, assets: dg.AssetsDefinition) -> Any:  # noqa: ANN401 - Dagster's own type is private
-    return dg.define_asset_job(
-        f"{_identifier(job)}_job", selection=dg.AssetSelection.assets(assets)
-    )
-
-
-def _schedule(job: Job, asset_job: Any) -> dg.ScheduleDefinition:  # noqa: ANN401 - see above
-    frequency = job.leader.computation_frequency
-    assert frequency is not None, "what is computed on demand has no job"  # noqa: S101 - jobs_of
-    partitions = _partitions(job)
-    node = _identifier(job)
+def _schedule(name: str, wave: Wave, asset_job: Any) -> dg.ScheduleDefinition:  # noqa: ANN401 - Dagster's own type is private
+    partitions = _partitions(wave)
 
     @dg.schedule(
-        name=f"{node}_schedule",
+        name=f"{name}_schedule",
         job=asset_job,
-        cron_schedule=_cron(frequency),
+        cron_schedule=_cron(wave.frequency),
         execution_timezone="UTC",
     )
     def start(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
@@ -226,7 +236,7 @@ def _schedule(job: Job, asset_job: Any) -> dg.ScheduleDefinition:  # noqa: ANN40
             partition_key=partitions.get_partition_key_for_timestamp(
                 context.scheduled_execution_time.timestamp()
             ),
-            run_config={"ops": {node: {"config": {"now": True}}}},
+            run_config={"ops": {_identifier(job): {"config": {"now": True}} for job in wave.jobs}},
         )
 
     definition: dg.ScheduleDefinition = start

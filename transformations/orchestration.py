@@ -11,7 +11,7 @@ import structlog
 from foundation.errors import FeatureStoreError, StoredButNotOnline
 from foundation.postgres import connect
 from foundation.settings import Settings
-from transformations import pipeline, runs
+from transformations import past_runs, pipeline, runs
 from transformations.jobs import Job
 from transformations.retrying import retry_decision
 
@@ -88,7 +88,7 @@ def run_jobs(
         if lacking:
             outcomes.append(skip(settings, job, lacking, as_of=as_of))
         else:
-            outcomes.append(_run_job(settings, job, as_of=as_of, options=options))
+            outcomes.append(run_job(settings, job, as_of=as_of, options=options))
         if outcomes[-1].ending is Ending.SUCCEEDED:
             follow(after_run, job)
     return outcomes
@@ -113,6 +113,16 @@ def lacking_dependencies(job: Job, outcomes: Sequence[Outcome]) -> list[str]:
     return [known.reference for known in job.dependencies if known.reference in failed]
 
 
+def unsound_dependencies(settings: Settings, job: Job) -> list[str]:
+    """Return which dependencies of a job were not stored by their last run."""
+    with connect(settings) as connection:
+        return [
+            known.reference
+            for known in job.dependencies
+            if not past_runs.has_stored(connection, known)
+        ]
+
+
 def skip(
     settings: Settings, job: Job, lacking: Sequence[str], *, as_of: datetime | None
 ) -> Outcome:
@@ -124,9 +134,10 @@ def skip(
     return Outcome(job, Ending.SKIPPED, error=reason)
 
 
-def _run_job(
+def run_job(
     settings: Settings, job: Job, *, as_of: datetime | None, options: pipeline.Options
 ) -> Outcome:
+    """Run a job, and again after the delays of the settings if a store could not be reached."""
     try:
         for attempt in stamina.retry_context(
             on=retry_decision(settings), attempts=None, timeout=None

@@ -22,6 +22,7 @@ from transformations.orchestration import (
     follow,
     lacking_dependencies,
     skip,
+    unsound_dependencies,
 )
 from transformations.retrying import retry_decision
 from transformations.timetable import (
@@ -232,13 +233,7 @@ class Schedule:
             await asyncio.to_thread(follow, self._after_run, job)
 
     def _lacking(self, job: Job, before: Sequence[Outcome]) -> list[str]:
-        with connect(self._settings) as connection:
-            unsound = [
-                known.reference
-                for known in job.dependencies
-                if not past_runs.has_stored(connection, known)
-            ]
-        return lacking_dependencies(job, before) or unsound
+        return lacking_dependencies(job, before) or unsound_dependencies(self._settings, job)
 
     def _attempt(self, job: Job, number: int) -> list[runs.RunReport]:
         return pipeline.run(self._settings, job, options=pipeline.Options(attempt=number))

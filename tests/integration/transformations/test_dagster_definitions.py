@@ -15,6 +15,7 @@ CATALOG = Catalog(
 )
 AFFINITY = dg.AssetKey(["user_category_affinity", "v1_0_0"])
 CATEGORIES = dg.AssetKey(["category_popularity", "v1_0_0"])
+DEPENDENCY, DEPENDENT = "category_popularity_v1_0_0", "user_category_affinity_v1_0_0"
 PARTITION = f"{AS_OF:%Y-%m-%dT00:00}"
 
 
@@ -48,12 +49,12 @@ def test_lineage_is_that_of_the_registry(definitions: dg.Definitions) -> None:
 
 
 def test_every_job_has_its_schedule(definitions: dg.Definitions) -> None:
-    """At its computation frequency."""
+    """At its computation frequency, together with those that it depends on."""
     repository = definitions.get_repository_def()
     schedules = {each.name: each.cron_schedule for each in repository.schedule_defs}
     assert schedules["popularity_score_v1_0_0_schedule"] == "*/5 * * * *"
     assert schedules["product_freshness_score_v1_0_0_schedule"] == "0 */1 * * *"
-    assert schedules["user_category_affinity_v1_0_0_schedule"] == "0 0 * * *"
+    assert schedules[f"{DEPENDENCY}__{DEPENDENT}_schedule"] == "0 0 * * *"
 
 
 def test_a_partition_is_the_values_as_of_its_end(
@@ -83,3 +84,48 @@ def test_a_failed_check_is_shown(shop: Settings, definitions: dg.Definitions) ->
     assert not result.success
     failed = [e for e in result.get_asset_check_evaluations() if not e.passed]
     assert [evaluation.check_name for evaluation in failed] == ["completeness"]
+
+
+def test_what_depends_on_a_failure_is_skipped(shop: Settings, definitions: dg.Definitions) -> None:
+    """By Dagster in one run; by the record of the last one where it is started alone."""
+    with connect(shop) as connection:
+        connection.execute("UPDATE products SET category = NULL")
+    job = definitions.resolve_job_def(f"{DEPENDENCY}__{DEPENDENT}_job")
+    config = {"config": {"now": True}}
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(
+            run_config={"ops": {DEPENDENCY: config, DEPENDENT: config}},
+            partition_key=PARTITION,
+            instance=instance,
+            raise_on_error=False,
+        )
+        assert result.is_node_failed(DEPENDENCY)
+        assert result.is_node_untouched(DEPENDENT)
+        alone = job.execute_in_process(
+            run_config={"ops": {DEPENDENT: config}},
+            asset_selection=[AFFINITY],
+            partition_key=PARTITION,
+            instance=instance,
+            raise_on_error=False,
+        )
+    assert not alone.success
+    with connect(shop) as connection:
+        rows = connection.execute(
+            "SELECT feature_name, status FROM computation_runs ORDER BY started_at"
+        ).fetchall()
+    assert rows == [("category_popularity", "failed"), ("user_category_affinity", "skipped")]
+
+
+def test_transient_failures_are_tried_again(
+    shop: Settings, definitions: dg.Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the settings say."""
+    assert shop
+    monkeypatch.setenv("FEATURE_STORE_REDIS_URL", "redis://127.0.0.1:1")
+    monkeypatch.setenv("FEATURE_STORE_RETRY_DELAYS_SECONDS", "[0.1, 0.1]")
+    assert not _materialize(definitions, CATEGORIES).success
+    with connect(shop) as connection:
+        rows = connection.execute(
+            "SELECT attempt, status FROM computation_runs ORDER BY 1"
+        ).fetchall()
+    assert rows == [(1, "failed"), (2, "failed"), (3, "failed")]
