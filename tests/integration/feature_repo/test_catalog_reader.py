@@ -9,6 +9,8 @@ from feast import FeatureService, FeatureStore
 from feature_repo.registry.catalog import REPO_PATH, read_catalog
 from feature_repo.registry.catalog_reader import CatalogReader
 from foundation.errors import StoreUnavailable
+from foundation.postgres import connect
+from foundation.settings import Settings
 
 SERVICE = "of_this_test"
 
@@ -56,3 +58,18 @@ def test_a_registry_that_is_down_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(StoreUnavailable, match="the registry"):
             reader()
     assert reader() == read_catalog()
+
+
+def test_a_registry_without_its_tables_is_told(applied: Settings) -> None:
+    """By name, with what to do; once they are back, nothing has changed."""
+    reader = CatalogReader()
+    first = reader()
+    with connect(applied, autocommit=True) as connection:
+        connection.execute("ALTER TABLE feature_services RENAME TO away")
+        try:
+            with pytest.raises(StoreUnavailable, match="feature_services") as raised:
+                reader()
+        finally:
+            connection.execute("ALTER TABLE away RENAME TO feature_services")
+    assert "make apply" in raised.value.hint
+    assert reader() is first

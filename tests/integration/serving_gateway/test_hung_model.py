@@ -110,7 +110,11 @@ def test_what_needs_it_may_be_taken_out_of_use(
     _store(settings)
     command = shlex.join([sys.executable, "-c", SLEEPER, str(asked)])
     hung = settings.model_copy(
-        update={"embedding_command": command, "catalog_refresh_seconds": 0.05}
+        update={
+            "embedding_command": command,
+            "catalog_refresh_seconds": 0.05,
+            "on_demand_timeout_seconds": 0.5,
+        }
     )
     deployed = [with_semantic_score()]
     state = f'feature_tier_state{{part="{SEMANTIC}==1.0.0",tier="on_demand"}}'
