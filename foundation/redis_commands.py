@@ -47,6 +47,7 @@ def mget_command(keys: Sequence[Keys]) -> bytes:
     """
     count = sum([len(each.middles) for each in keys])
     if count < _MANY_KEYS:
+        # To call `Keys.spelt_out` for each, of one key mostly, takes twice as long.
         spelt_out = [f"{before}{m}{after}" for before, middles, after in keys for m in middles]
         return command("MGET", *spelt_out)
     # Features of the same entities have the same middles.

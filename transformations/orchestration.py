@@ -36,14 +36,19 @@ class Outcome:
         ending: How it ended.
         reports: What was done, one a feature version; empty unless it succeeded.
         error: Why it failed, or was skipped; empty if it succeeded.
-        is_stored: Whether its values are in PostgreSQL, where other jobs read them.
+        lacks_redis_only: Whether it failed when all but Redis had its values.
     """
 
     job: Job
     ending: Ending
     reports: Sequence[runs.RunReport] = ()
     error: str = ""
-    is_stored: bool = False
+    lacks_redis_only: bool = False
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether its values are in PostgreSQL, where other jobs read them."""
+        return self.ending is Ending.SUCCEEDED or self.lacks_redis_only
 
 
 def failure(job: Job, error: Exception) -> Outcome:
@@ -54,7 +59,7 @@ def failure(job: Job, error: Exception) -> Outcome:
         job,
         Ending.FAILED,
         error=str(error) or type(error).__name__,
-        is_stored=isinstance(error, StoredButNotOnline),
+        lacks_redis_only=isinstance(error, StoredButNotOnline),
     )
 
 
@@ -147,4 +152,4 @@ def run_job(
                 reports = pipeline.run(settings, job, as_of=as_of, options=numbered)
     except Exception as error:  # noqa: BLE001 - a mistake in one computation stops no other
         return failure(job, error)
-    return Outcome(job, Ending.SUCCEEDED, reports, is_stored=True)
+    return Outcome(job, Ending.SUCCEEDED, reports)

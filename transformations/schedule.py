@@ -221,7 +221,7 @@ class Schedule:
                         self._attempting.discard(task)
                         self._instruments.set_running(len(self._attempting))
         self._follow(job)
-        return Outcome(job, Ending.SUCCEEDED, reports, is_stored=True)
+        return Outcome(job, Ending.SUCCEEDED, reports)
 
     def _follow(self, job: Job) -> None:
         task = asyncio.create_task(self._call_after_run(job))

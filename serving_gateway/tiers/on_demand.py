@@ -97,17 +97,18 @@ class OnDemandTier:
         if column.query_embedding is None:
             if self.flights.are_absent([column]):  # which says nothing about the computation
                 return [nothing_of(column)]
-            guard = self._guard(reference, reference)
+            guard = self._guard(reference)
             return await guard.read([column], lambda: self.flights.read([column]), deadline)
         # Who brings an embedding gets values of his own, and needs no model.
-        guard = self._guard(f"{reference}, embedding given", reference)
+        guard = self._guard(reference, ", embedding given")
         return await guard.read([column], lambda: self._fetch([column]), deadline)
 
-    def _guard(self, name: str, reference: str) -> Guard:
+    def _guard(self, reference: str, use: str = "") -> Guard:
+        name = f"{self.name}:{reference}{use}"
         guard = self._guards.get(name)
         if guard is None or guard.is_retired:
-            is_in_use = partial(self._is_in_use, reference)
-            guard = self._guards[name] = self._make_guard(f"{self.name}:{name}", is_in_use)
+            guard = self._make_guard(name, partial(self._is_in_use, reference))
+            self._guards[name] = guard
         return guard
 
     def _is_in_use(self, reference: str) -> bool:
@@ -192,9 +193,6 @@ def _repeated(vector: npt.NDArray[np.float32], texts: Sequence[str]) -> Vectors:
 def _finish(
     feature: FeatureVersion, planned: Plan, results: Mapping[str, pa.Table], as_of: datetime
 ) -> pa.Table:
-    result = planned.finish(results)
-    if not feature.serving_location and "timestamp" in result.column_names:
-        result = result.drop_columns("timestamp")  # made for this request, of whatever there is
-    values = typed_values(feature, result)
+    values = typed_values(feature, planned.finish(results))
     sound = values.filter(in_valid_range(feature, values["feature_value"]))
     return stored_rows(feature, sound, as_of=as_of)

@@ -27,7 +27,8 @@ def plan(request: Request) -> Plan:
     wanted entities that have one that is no older than their look-back, as in training. It gets the
     parameters that it takes, and `embed` if it takes it.
 
-    A value is as old as the oldest of those that it is made from: its `timestamp`.
+    A value that is kept is as old as the oldest of those that it is made from: its `timestamp`. One
+    that is made for each request is of now.
     """
 
     def finish(results: Mapping[str, pa.Table]) -> pa.Table:
@@ -36,6 +37,8 @@ def plan(request: Request) -> Plan:
             for d in request.dependencies
         }
         result = combined(request, known)
+        if not request.feature.serving_location:
+            return result
         made_at = [_made_at(d, result, results[d.feature_name]) for d in request.dependencies]
         now = pa.scalar(request.as_of, _INSTANT).cast(pa.int64())
         oldest = pc.min_element_wise(*made_at, now).cast(_INSTANT)

@@ -26,7 +26,7 @@ from transformations.embedding import Embed
 from transformations.embedding.process import open_embedder
 from transformations.expressions import check_sources, code_fingerprint, computation_module
 from transformations.jobs import Job, jobs_of
-from transformations.on_demand import execute, is_computable
+from transformations.on_demand import execute, is_combined, is_computable
 from transformations.on_demand.combination import combined
 from transformations.on_demand.plan import Request
 from transformations.source_tables import SCHEMAS
@@ -41,7 +41,7 @@ class PastComputations:
     def covers(self, feature: FeatureVersion) -> bool:
         """Tell whether values of the past can be computed, if they are not stored."""
         module = computation_module(feature)
-        return hasattr(module, "past_statement") or _combines(feature)
+        return hasattr(module, "past_statement") or is_combined(feature)
 
     def compute(
         self,
@@ -68,7 +68,7 @@ class PastComputations:
         Raises:
             ConfigurationError: It takes a model of embeddings, and none is configured.
         """
-        if _combines(feature):
+        if is_combined(feature):
             with open_embedder(settings) as embed:
                 return _combined(feature, rows, dependencies, embed)
         return _queried(settings, feature, rows, terms)
@@ -117,10 +117,6 @@ def _job_of(feature: FeatureVersion, features: Sequence[FeatureVersion]) -> Job:
             return job
     known = {each.reference: each for each in features}
     return Job((feature,), tuple(known[r] for r in feature.dependencies if r in known))
-
-
-def _combines(feature: FeatureVersion) -> bool:
-    return hasattr(computation_module(feature), "combine") and bool(feature.dependencies)
 
 
 def _queried(settings: Settings, feature: FeatureVersion, rows: pa.Table, terms: Terms) -> pa.Array:

@@ -55,13 +55,21 @@ def gateway(applied: Settings, settings: Settings, asked: Path, rules: Path) -> 
     """Yield a gateway, in a process of its own, whose model never answers."""
     assert applied == settings
     environment = {
-        "FEATURE_STORE_EMBEDDING_COMMAND": shlex.join([sys.executable, "-c", SLEEPER, str(asked)]),
+        "FEATURE_STORE_EMBEDDING_COMMAND": _sleeper(asked),
         "FEATURE_STORE_EMBEDDING_TIMEOUT_SECONDS": "3600",
         "FEATURE_STORE_SERVING_RULES": str(rules),
         "FEATURE_STORE_SERVING_RULES_REFRESH_SECONDS": "0.1",
     }
     with gateway_process(environment) as gateway:
         yield gateway  # and ends it, within a time
+
+
+@pytest.fixture
+def hung(applied: Settings, settings: Settings, asked: Path) -> Settings:
+    """Return settings of a model that never answers, over stores with two products."""
+    assert applied == settings
+    _store(settings)
+    return settings.model_copy(update={"embedding_command": _sleeper(asked)})
 
 
 def test_all_else_goes_on(
@@ -85,14 +93,8 @@ def test_all_else_goes_on(
     )
 
 
-def test_who_brings_an_embedding_needs_no_model(
-    applied: Settings, settings: Settings, asked: Path
-) -> None:
+def test_who_brings_an_embedding_needs_no_model(hung: Settings, asked: Path) -> None:
     """The score is computed, whatever the model does."""
-    assert applied == settings
-    _store(settings)
-    command = shlex.join([sys.executable, "-c", SLEEPER, str(asked)])
-    hung = settings.model_copy(update={"embedding_command": command})
     wanted = {"product_ids": ["p1"]}
     with gateway_on(hung, with_semantic_score) as client:
         for number in range(SEARCHES):
@@ -102,23 +104,14 @@ def test_who_brings_an_embedding_needs_no_model(
         assert _ranking(client, wanted | {"query_embedding": EMBEDDING}) == 1.0
 
 
-def test_what_needs_it_may_be_taken_out_of_use(
-    applied: Settings, settings: Settings, asked: Path
-) -> None:
+def test_what_needs_it_may_be_taken_out_of_use(hung: Settings) -> None:
     """The gateway then no longer tells that it is given up, nor asks the model for it."""
-    assert applied == settings
-    _store(settings)
-    command = shlex.join([sys.executable, "-c", SLEEPER, str(asked)])
-    hung = settings.model_copy(
-        update={
-            "embedding_command": command,
-            "catalog_refresh_seconds": 0.05,
-            "on_demand_timeout_seconds": 0.5,
-        }
+    hurried = hung.model_copy(
+        update={"catalog_refresh_seconds": 0.05, "on_demand_timeout_seconds": 0.5}
     )
     deployed = [with_semantic_score()]
     state = f'feature_tier_state{{part="{SEMANTIC}==1.0.0",tier="on_demand"}}'
-    with gateway_on(hung, lambda: deployed[0]) as client:
+    with gateway_on(hurried, lambda: deployed[0]) as client:
         _eventually(
             lambda: bool(_search(client, "query")) and read_metrics(client).get(state) == 1.0
         )
@@ -126,6 +119,10 @@ def test_what_needs_it_may_be_taken_out_of_use(
             [each for each in deployed[0].features if each.feature_name != SEMANTIC], {}
         )
         _eventually(lambda: read_metrics(client)[state] == 0.0)
+
+
+def _sleeper(asked: Path) -> str:
+    return shlex.join([sys.executable, "-c", SLEEPER, str(asked)])
 
 
 def _ranking(

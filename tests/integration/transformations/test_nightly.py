@@ -25,15 +25,7 @@ def storing(settings: Settings, applied: Settings, tmp_path: Path) -> Settings:
     assert applied
     storing = settings.model_copy(update={"snapshot_url": tmp_path.as_uri()})
     now = clock.now()
-    creation.create(
-        storing,
-        Storage.open(storing),
-        [POPULARITY],
-        (now - timedelta(days=1_000)).date(),
-        now=now,
-        force=False,
-        on_progress=lambda _: None,
-    )
+    _make_snapshot(storing, (now - timedelta(days=1_000)).date())
     write_history(storing, POPULARITY, now - timedelta(days=250), a=0.2)
     return storing
 
@@ -49,6 +41,18 @@ def busy(storing: Settings) -> Iterator[Settings]:
     ):
         assert (snapshot_is_held, archive_is_held) == (True, True)
         yield storing
+
+
+def _make_snapshot(settings: Settings, day: date) -> None:
+    creation.create(
+        settings,
+        Storage.open(settings),
+        [POPULARITY],
+        day,
+        now=clock.now(),
+        force=False,
+        on_progress=lambda _: None,
+    )
 
 
 def _history(settings: Settings) -> int:
@@ -73,9 +77,7 @@ def test_nights_that_were_missed_are_made_up_for(storing: Settings) -> None:
     storage, now = Storage.open(storing), clock.now()
     missed = [(now - timedelta(days=ago)).date() for ago in (3, 2, 1, 0)]
     before = missed[0] - timedelta(days=1)
-    creation.create(
-        storing, storage, [POPULARITY], before, now=now, force=False, on_progress=lambda _: None
-    )
+    _make_snapshot(storing, before)
     keep_snapshots(storing)
     assert storage.days() == [before, *missed]
 
